@@ -1,0 +1,84 @@
+// Rootfs: a Tree made real on disk. Only RUN needs one.
+//
+// Three shapes behind one class:
+//   plain     one directory of its own (userns sandbox without overlay)
+//   overlay   a stack of directories, the base lowest; a RUN or a COPY adds one on top (userns sandbox with overlay)
+//   in place  the container's own "/"
+// Owners, modes, times, xattrs and devices are put on disk as far as the process may (best effort, one warning a kind); the Tree
+// keeps the exact values, and the stamps in the Tree say what the disk really holds. Nothing from the new root is
+// followed or trusted: every path is resolved below a directory descriptor, existing files are unlinked before a new
+// one is created, and paths in `protected_paths` (mount points, kiln's own directory, --ignore-path) are never touched.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/tree/tree.hpp"
+#include "io/loop/runtime.hpp"
+#include "oci/blob/spool.hpp"
+
+namespace kiln::engine {
+
+enum class RootfsShape { plain, overlay, in_place };
+
+class Rootfs {
+ public:
+  // work_directory: an existing directory for this Rootfs alone (layers are staged there; plain and overlay roots live
+  // there). For in_place it must be on the same file system as "/", else unpacking copies instead of renaming.
+  // protected_paths: absolute paths, cleaned, as the new root will see them.
+  Rootfs(io::Runtime& runtime, RootfsShape shape, std::string work_directory, std::set<std::string> protected_paths);
+  ~Rootfs();  // leaves the files; see remove()
+  Rootfs(const Rootfs&) = delete;
+  Rootfs& operator=(const Rootfs&) = delete;
+
+  RootfsShape shape() const noexcept;
+
+  // Unpacks base layers, lowest first, while they still come in: every layer is decoded on a thread of its own into a
+  // staging directory and merged in order (a directory that is new to the root moves as a whole). Gives the Tree with
+  // stamps. Errors of a layer name it; cancelling stops within one buffer.
+  io::Task<Tree> unpack(std::vector<oci::SpoolBlobPtr> layers, std::function<void(std::uint64_t files, std::uint64_t bytes)> on_progress);
+
+  // Makes the disk follow: `changes` lead from what is on disk to `tree` (COPY, ADD, WORKDIR). Contents are read from
+  // where the nodes' Content says. Sets the stamps (and, for overlay, adds a directory on top).
+  io::Task<void> apply(Tree& tree, const Changes& changes);
+
+  // Overlay: a fresh upper directory on top for the next RUN. Others: nothing.
+  void push_upper();
+
+  // The directories of the stack, lowest first; one for plain ("/" for in place).
+  const std::vector<std::shared_ptr<const ContentDirectory>>& directories() const noexcept;
+  std::vector<std::string> directory_paths() const;
+  std::string overlay_work_path() const;  // overlay: the work directory that belongs to the top
+
+  // The content of a path that is on disk: the topmost directory of the stack that has it.
+  Content locate(const std::string& path) const;
+
+  bool is_protected(std::string_view path) const;  // relative path, as in a Tree: protected or below one
+  bool holds_protected(std::string_view path) const;  // something below it is protected
+
+  // In place: moves everything that is not protected out of "/" into the work directory, so that the next stage starts
+  // from nothing while this stage's files stay readable under the same ContentDirectory.
+  io::Task<void> move_aside();
+
+  // Deletes everything on disk (in place: all that is not protected). Runs on a pool; errors are logged.
+  io::Task<void> remove();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Decodes layers into a Tree without touching a disk (stages without RUN), all at once, applied in order. With
+// `contents` the nodes' Content points into the blobs, which are then kept; else regular files have no content.
+io::Task<Tree> index_layers(io::Runtime& runtime, std::vector<oci::SpoolBlobPtr> layers);
+
+// Contents that live in layer blobs, written as files into `directory` (an open scratch directory), each blob inflated
+// once; the contents are changed to point there.
+io::Task<void> materialize_layer_contents(io::Runtime& runtime, std::vector<Content*> contents,
+                                          std::shared_ptr<const ContentDirectory> directory);
+
+}  // namespace kiln::engine

@@ -1,0 +1,45 @@
+// Detectors: snapshot strategies that tell which paths a RUN changed.
+//
+// The Tree knows the state before a RUN, so there is no first scan and no hashing of the base. After the RUN the detector
+// names candidates; those are compared with the Tree, and content is read only where metadata cannot decide (same size,
+// same mtime, yet touched).
+//
+//   inode-ctime  default: inode, ctime, size, mode and owner of every entry, by statx on threads. ctime cannot be forged.
+//                arm() waits until the clock has ticked past the newest stamp, so that no later change can carry an old
+//                ctime (the race that git calls "racily clean").
+//   overlay      a walk of the upper directory. Only for a Rootfs of that shape.
+//   full         Kaniko's "full": reads and hashes (XXH3) every file before and after.
+//   redo         Kaniko's "redo": mtime, size, mode and owner; content is not read.
+//   time         Kaniko's "time": mtime, and mode and owner as they cost nothing more.
+//
+// All give the same Changes for honest programs; that is a test. They differ in what a program that forges mtimes can
+// hide from them, and in cost.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "engine/rootfs/rootfs.hpp"
+#include "engine/tree/tree.hpp"
+#include "io/loop/runtime.hpp"
+
+namespace kiln::engine {
+
+enum class SnapshotMode { automatic, inode_ctime, overlay, full, redo, time };
+
+std::string_view name_of(SnapshotMode mode);
+
+class Detector {
+ public:
+  virtual ~Detector() = default;
+  // Before a RUN: everything on disk is as `tree` says.
+  virtual io::Task<void> arm(const Rootfs& root, const Tree& tree) = 0;
+  // After it: brings `tree` up to date (metadata, stamps, contents that point into the Rootfs, hard links) and gives what
+  // changed. Files that a RUN touched without changing anything are not in it.
+  virtual io::Task<Changes> detect(const Rootfs& root, Tree& tree) = 0;
+};
+
+// automatic: overlay for a Rootfs of that shape, else inode-ctime.
+std::unique_ptr<Detector> make_detector(SnapshotMode mode, io::Runtime& runtime, const Rootfs& root);
+
+}  // namespace kiln::engine

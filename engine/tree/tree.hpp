@@ -1,0 +1,123 @@
+// Tree: the index of a root file system, path -> node.
+//
+// Copying a Tree is cheap: copies share structure and a change copies only the nodes on its path, so every step has a
+// Tree of its own. Owners, capabilities and devices live here and are exact; on disk they are best effort. Paths are
+// relative, cleaned ("usr/bin/env"), "" is the root. Symlinks are never followed by find() and its friends; resolve()
+// follows them inside the tree. One thread at a time may change a Tree; copies are independent.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tree/content.hpp"
+#include "oci/tar/entry.hpp"
+
+namespace kiln::engine {
+
+using oci::FileTime;
+using oci::FileType;  // never hard_link in a Tree: names of one inode share `link_id`
+using oci::Xattrs;
+
+// What statx said about a path after it was last put or seen on disk. A later difference means "may have changed".
+struct DiskStamp {
+  std::uint64_t inode = 0;  // 0: not on disk
+  std::int64_t ctime_ns = 0;
+  std::int64_t mtime_ns = 0;
+  std::uint64_t size = 0;
+  std::uint32_t mode = 0;  // st_mode, type included
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  bool on_disk() const noexcept { return inode != 0; }
+  friend bool operator==(const DiskStamp&, const DiskStamp&) = default;
+};
+
+struct Node {
+  FileType type = FileType::directory;
+  std::uint32_t mode = 0755;  // 07777
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  FileTime mtime;
+  std::uint64_t size = 0;
+  std::string link_target;          // symlinks
+  std::uint32_t device_major = 0;
+  std::uint32_t device_minor = 0;
+  std::shared_ptr<const Xattrs> xattrs;  // null: none
+  std::uint64_t link_id = 0;        // hard links: names with the same non-zero id are one inode
+  Content content;                  // regular files
+  DiskStamp stamp;                  // where a Rootfs holds it
+
+  bool is_directory() const noexcept { return type == FileType::directory; }
+};
+
+// True when both would be the same in a layer: everything but content, link_id and stamp.
+bool same_metadata(const Node& a, const Node& b);
+
+class Tree {
+ public:
+  Tree();  // an empty root: directory, 0755, root:root, mtime 0
+  Tree(const Tree&) = default;             // shares structure
+  Tree& operator=(const Tree&) = default;
+  Tree(Tree&&) noexcept = default;
+  Tree& operator=(Tree&&) noexcept = default;
+
+  const Node* find(std::string_view path) const;  // null: no such path; valid until the next change
+  const Node& root() const;
+
+  // Puts a node; a directory over a directory keeps the children, anything else replaces what was there and below.
+  // Missing parents are made: directory 0755, root:root, mtime 0. A parent that is not a directory is replaced.
+  void put(std::string_view path, Node node);
+  // Changes the node of an existing path in place (children stay). Throws Error(internal) if there is none.
+  void update(std::string_view path, const std::function<void(Node&)>& change);
+  bool remove(std::string_view path);             // with everything below; false if there was nothing
+  void remove_children(std::string_view path);
+
+  // Names of a directory's children in byte order; empty for anything else.
+  std::vector<std::string> children(std::string_view path) const;
+
+  // Visits `path` (if it exists) and everything below, parents before children, siblings in byte order. Returning false
+  // from `visit` leaves a directory's children out.
+  void walk(std::string_view path, const std::function<bool(const std::string& path, const Node& node)>& visit) const;
+
+  std::size_t size() const;  // nodes, the root included; O(n)
+
+  std::uint64_t new_link_id() const;  // unused in every Tree of this process
+
+ private:
+  struct Entry;
+  std::shared_ptr<Entry> root_;
+};
+
+// Resolves `path` inside the tree as the kernel would with the tree as root: symlinks followed (at most 40), absolute
+// targets start at the tree's root, ".." stops at the root. Components that do not exist are kept as written. With
+// follow_last false the last component is not followed. Throws Error(context) for a loop, naming the path.
+std::string resolve_in_tree(const Tree& tree, std::string_view path, bool follow_last = true);
+
+// What differs between two Trees, ready for a layer.
+struct Change {
+  enum class Kind { put, remove };
+  Kind kind = Kind::put;
+  std::string path;
+};
+using Changes = std::vector<Change>;  // sorted by path, parents first, each path once; never the root
+
+// Applies one layer's entry stream to a tree in the order of the archive: whiteouts act on what lower layers brought,
+// hard links share a new link_id, a hard link to a path that is not there is Error(integrity). `layer` becomes the
+// content of regular files. Used for base layers.
+class LayerApplier {
+ public:
+  LayerApplier(Tree& tree, std::shared_ptr<const ContentLayer> layer);
+  void apply(const oci::TarEntry& entry);
+
+ private:
+  Tree& tree_;
+  Tree below_;  // the tree without this layer: what whiteouts act on
+  std::shared_ptr<const ContentLayer> layer_;
+};
+
+}  // namespace kiln::engine

@@ -1,0 +1,21 @@
+// Images as files: the OCI layout (image-spec image-layout.md) as a directory or as a tar of it, and docker-archive
+// (what `docker save` writes and `docker load` reads). Plain functions for the waiting pool; a half-written output is
+// removed again. Errors: io::Error(filesystem) naming the path.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "oci/output/image.hpp"
+#include "oci/image/reference.hpp"
+
+namespace kiln::oci {
+
+// Writes oci-layout, index.json (one manifest; `names` as org.opencontainers.image.ref.name annotations, none when empty)
+// and blobs/sha256. An index.json that is there is started afresh, as Kaniko does; other blobs stay.
+void write_oci_layout(const Image& image, const std::string& directory, const std::vector<std::string>& names);
+void write_oci_archive(const Image& image, const std::string& path, const std::vector<std::string>& names);
+// manifest.json with one entry, RepoTags = names in familiar form; layers as they are (gzip) under <hex>.tar.gz.
+void write_docker_archive(const Image& image, const std::string& path, const std::vector<Reference>& names);
+
+}  // namespace kiln::oci
