@@ -1,0 +1,234 @@
+#include "engine/plan/plan.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/dockerfile/expand.hpp"
+#include "engine/dockerfile/suggest.hpp"
+#include "io/base/error.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+using dockerfile::Instruction;
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+io::Error error_at(const std::string& file, const Instruction& instruction, const std::string& what) {
+  return io::Error(io::ErrorKind::dockerfile,
+                   fmt::format("{}:{}: {}: {}", file, instruction.location.first_line, what, instruction.original));
+}
+
+// The arguments that are always there (BuildKit's automatic platform arguments).
+std::map<std::string, std::string> platform_args(const PlanOptions& options) {
+  const auto& target = options.platform;
+  const auto& build = options.build_platform;
+  return {{"TARGETPLATFORM", target.text()},
+          {"TARGETOS", target.os},
+          {"TARGETARCH", target.architecture},
+          {"TARGETVARIANT", target.variant},
+          {"TARGETOSVERSION", target.os_version},
+          {"BUILDPLATFORM", build.text()},
+          {"BUILDOS", build.os},
+          {"BUILDARCH", build.architecture},
+          {"BUILDVARIANT", build.variant},
+          {"BUILDOSVERSION", build.os_version},
+          {"TARGETSTAGE", options.target.empty() ? "default" : options.target}};
+}
+
+dockerfile::Lookup lookup_in(const std::map<std::string, std::string>& values) {
+  return [&values](std::string_view name) -> std::optional<std::string> {
+    const auto found = values.find(std::string(name));
+    if (found == values.end()) return std::nullopt;
+    return found->second;
+  };
+}
+
+std::optional<int> as_index(const std::string& text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+// The latest stage before `before` with this name (names are lower case).
+std::optional<int> stage_named(const Plan& plan, const std::string& name, int before) {
+  for (int i = before - 1; i >= 0; --i) {
+    if (plan.stages[static_cast<std::size_t>(i)].named && plan.stages[static_cast<std::size_t>(i)].name == lower(name)) return i;
+  }
+  return std::nullopt;
+}
+
+class Planner {
+ public:
+  Planner(dockerfile::Dockerfile file, std::string file_name, PlanOptions options) : file_name_(std::move(file_name)) {
+    plan_.file = std::move(file);
+    plan_.options = std::move(options);
+  }
+
+  Plan make() {
+    collect_global_args();
+    for (std::size_t i = 0; i < plan_.file.stages.size(); ++i) add_stage(static_cast<int>(i));
+    plan_.target = find_target();
+    mark_needed(plan_.target);
+    return std::move(plan_);
+  }
+
+ private:
+  void collect_global_args() {
+    auto& values = plan_.global_args;
+    values = platform_args(plan_.options);
+    for (const auto& instruction : plan_.file.global_args) {
+      for (const auto& pair : std::get<dockerfile::Arg>(instruction.body).pairs) {
+        const auto given = plan_.options.build_args.find(pair.key);
+        if (given != plan_.options.build_args.end()) {
+          values[pair.key] = given->second;
+        } else if (pair.value) {
+          values[pair.key] = expand(instruction, *pair.value);
+        }
+      }
+    }
+  }
+
+  std::string expand(const Instruction& instruction, const std::string& word) {
+    try {
+      return dockerfile::expand_word(word, lookup_in(plan_.global_args), plan_.file.escape);
+    } catch (const io::Error& error) {
+      throw error_at(file_name_, instruction, error.message());
+    }
+  }
+
+  void add_stage(int index) {
+    const auto& text = plan_.file.stages[static_cast<std::size_t>(index)];
+    const auto& from = std::get<dockerfile::From>(text.from.body);
+    PlannedStage stage;
+    stage.index = index;
+    stage.text = &text;
+    stage.named = !from.name.empty();
+    stage.name = stage.named ? lower(from.name) : fmt::format("stage-{}", index);
+    stage.base = resolve_base(index, text.from, from);
+    for (const auto& instruction : text.instructions) {
+      const auto* copy = std::get_if<dockerfile::Copy>(&instruction.body);
+      if (!copy || !copy->from) continue;
+      const Source source = source_of(index, instruction, *copy->from);
+      if (source.kind == Source::Kind::stage) stage.copies_from.insert(source.stage);
+    }
+    plan_.stages.push_back(std::move(stage));
+  }
+
+  Source source_of(int index, const Instruction& instruction, const std::string& text) {
+    try {
+      return resolve_from(plan_, index, text);
+    } catch (const io::Error& error) {
+      throw error_at(file_name_, instruction, error.message());
+    }
+  }
+
+  Source resolve_base(int index, const Instruction& instruction, const dockerfile::From& from) {
+    const std::string image = expand(instruction, from.image);
+    if (image.empty()) {
+      throw error_at(file_name_, instruction, fmt::format("base name ({}) should not be blank", from.image));
+    }
+    Source source;
+    if (image == "scratch") return source;
+    if (const auto stage = stage_named(plan_, image, index)) {
+      source.kind = Source::Kind::stage;
+      source.stage = *stage;
+      return source;
+    }
+    source.kind = Source::Kind::image;
+    source.platform = plan_.options.platform;
+    try {
+      if (from.platform) {
+        const std::string platform = expand(instruction, *from.platform);
+        if (platform.empty()) throw io::Error(io::ErrorKind::dockerfile, "empty platform value from expression " + *from.platform);
+        source.platform = oci::parse_platform(platform);
+      }
+      source.image = oci::parse_reference(image);
+    } catch (const io::Error& error) {
+      throw error_at(file_name_, instruction, error.message());
+    }
+    return source;
+  }
+
+  int find_target() {
+    const std::string& target = plan_.options.target;
+    const int count = static_cast<int>(plan_.stages.size());
+    if (target.empty()) return count - 1;
+    if (const auto named = stage_named(plan_, target, count)) return *named;
+    if (const auto index = as_index(target); index && *index < count) return *index;
+    std::vector<std::string> names;
+    for (const auto& stage : plan_.stages) {
+      if (stage.named) names.push_back(stage.name);
+    }
+    throw io::Error(io::ErrorKind::dockerfile, fmt::format("{}: target stage \"{}\" could not be found{}", file_name_, target,
+                                                           dockerfile::did_you_mean(lower(target), names)));
+  }
+
+  // Sources stand before the stages that use them, so this ends.
+  void mark_needed(int index) {
+    auto& stage = plan_.stages[static_cast<std::size_t>(index)];
+    if (stage.needed) return;
+    stage.needed = true;
+    if (stage.base.kind == Source::Kind::stage) mark_needed(stage.base.stage);
+    for (const int source : stage.copies_from) mark_needed(source);
+  }
+
+  std::string file_name_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Source resolve_from(const Plan& plan, int stage, const std::string& text) {
+  if (text.find('$') != std::string::npos) {
+    throw io::Error(io::ErrorKind::dockerfile,
+                    fmt::format("variable expansion is not supported for --from, define a new stage with FROM using ARG from "
+                                "global scope as a workaround (--from={})",
+                                text));
+  }
+  Source source;
+  auto found = stage_named(plan, text, std::min<int>(stage, static_cast<int>(plan.stages.size())));
+  if (!found) {
+    const auto index = as_index(text);
+    if (index && *index < static_cast<int>(plan.file.stages.size())) {
+      if (*index >= stage) {
+        throw io::Error(io::ErrorKind::dockerfile,
+                        fmt::format("cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", text, stage));
+      }
+      found = *index;
+    }
+  }
+  if (!found) {
+    for (std::size_t later = static_cast<std::size_t>(stage); later < plan.file.stages.size(); ++later) {
+      const auto& name = std::get<dockerfile::From>(plan.file.stages[later].from.body).name;
+      if (!name.empty() && lower(name) == lower(text)) {
+        throw io::Error(io::ErrorKind::dockerfile,
+                        fmt::format("cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", text, stage));
+      }
+    }
+  }
+  if (found) {
+    source.kind = Source::Kind::stage;
+    source.stage = *found;
+    return source;
+  }
+  source.kind = Source::Kind::image;
+  source.image = oci::parse_reference(text);
+  source.platform = plan.options.platform;
+  return source;
+}
+
+Plan make_plan(dockerfile::Dockerfile file, const std::string& file_name, PlanOptions options) {
+  return Planner(std::move(file), file_name, std::move(options)).make();
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,57 @@
+// Plan: which stages a target needs and what each of them stands on. Pure data, made before anything runs.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/dockerfile/instruction.hpp"
+#include "oci/image/platform.hpp"
+#include "oci/image/reference.hpp"
+
+namespace kiln::engine {
+
+// What a stage starts from, or what COPY --from reads.
+struct Source {
+  enum class Kind { scratch, stage, image };
+  Kind kind = Kind::scratch;
+  int stage = -1;                // Kind::stage
+  oci::Reference image;          // Kind::image
+  oci::Platform platform;        // Kind::image
+};
+
+struct PlannedStage {
+  int index = 0;
+  std::string name;              // AS, or "stage-N"
+  bool named = false;
+  Source base;
+  const dockerfile::StageText* text = nullptr;  // in Plan::file
+  bool needed = false;
+  std::set<int> copies_from;     // stages that COPY --from of this stage reads
+};
+
+struct PlanOptions {
+  std::map<std::string, std::string> build_args;  // resolved
+  std::string target;                             // name or index; empty: the last stage
+  oci::Platform platform;                         // of the image
+  oci::Platform build_platform;                   // of this machine
+};
+
+struct Plan {
+  dockerfile::Dockerfile file;
+  std::vector<PlannedStage> stages;
+  int target = 0;
+  PlanOptions options;
+  std::map<std::string, std::string> global_args;  // ARG before FROM with their values, platform arguments included
+};
+
+// Errors: io::Error(dockerfile) with file name and line; an unknown target suggests the nearest stage name.
+Plan make_plan(dockerfile::Dockerfile file, const std::string& file_name, PlanOptions options);
+
+// What `--from=text` means in stage `stage`: an earlier stage by name or index, else an image.
+// Errors: io::Error(dockerfile) for a stage that is not earlier and for text that is no image reference.
+Source resolve_from(const Plan& plan, int stage, const std::string& text);
+
+}  // namespace kiln::engine
