@@ -129,8 +129,9 @@ class Client {
   std::uint64_t bytes_sent() const noexcept;
   std::uint64_t requests() const noexcept;
 
+  struct Impl;  // shared with the responses that are still being read
+
  private:
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

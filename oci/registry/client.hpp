@@ -80,8 +80,9 @@ class Registry {
   // Starts an upload and cancels it: may we push? Throws denied with a hint when not.
   io::Task<void> check_push(std::string repository);
 
- private:
   struct Impl;
+
+ private:
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,35 @@
+// TLS settings of a client: trust loaded once into memory, a context for each way a host is trusted.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <asio/ssl/context.hpp>
+
+#include "io/http/client.hpp"
+
+namespace kiln::io::http {
+
+class TlsContexts {
+ public:
+  // Reads the CA files now (the root file system may be replaced later) and parses them when first needed.
+  // Errors: Error(usage) naming a file that was asked for and cannot be read.
+  explicit TlsContexts(const ClientOptions& options);
+
+  // The context for a host: TLS 1.2 at least, peers verified unless told otherwise.
+  asio::ssl::context& context_for(const Url& url);
+  const HostTls& settings_for(const Url& url) const;
+
+ private:
+  std::unique_ptr<asio::ssl::context> make(const HostTls& settings);
+
+  std::vector<std::string> bundles_;  // PEM texts
+  std::map<std::string, HostTls, std::less<>> hosts_;
+  HostTls defaults_;
+  std::map<std::string, std::string> extra_;  // file -> PEM text
+  std::map<const HostTls*, std::unique_ptr<asio::ssl::context>> contexts_;
+};
+
+}  // namespace kiln::io::http

@@ -1,0 +1,146 @@
+#include "oci/registry/client.hpp"
+
+#include <fmt/format.h>
+
+#include "io/base/error.hpp"
+#include "oci/image/json_fields.hpp"
+#include "oci/registry/session.hpp"
+
+namespace kiln::oci {
+
+namespace {
+
+using io::Task;
+namespace http = io::http;
+
+std::string manifest_path(const std::string& repository, const std::string& reference) {
+  return fmt::format("/v2/{}/manifests/{}", repository, reference);
+}
+
+http::Headers accept_manifests() {
+  http::Headers headers;
+  headers.set("Accept", fmt::format("{}, {}, {}, {}", media_type::oci_index, media_type::docker_index, media_type::oci_manifest,
+                                    media_type::docker_manifest));
+  return headers;
+}
+
+std::string content_type(const http::Response& response) {
+  const std::string_view value = response.headers().get("Content-Type").value_or("");
+  return std::string(value.substr(0, value.find(';')));
+}
+
+}  // namespace
+
+Registry::Registry(io::Runtime& runtime, http::Client& http, std::shared_ptr<CredentialStore> credentials, std::string host,
+                   RegistryAccess access, RegistryOptions options)
+    : impl_(std::make_unique<Impl>(runtime, http, std::move(credentials), std::move(host), access, std::move(options))) {}
+Registry::~Registry() = default;
+const std::string& Registry::host() const noexcept { return impl_->session.host(); }
+
+Task<RawManifest> Registry::get_manifest(std::string repository, std::string reference) {
+  const std::string doing = fmt::format("getting manifest {}:{}", repository, reference);
+  Session::Call call;
+  call.path = manifest_path(repository, reference);
+  call.repository = repository;
+  call.headers = accept_manifests();
+  RawManifest manifest;
+  // A body that breaks off or does not have its digest is asked for once more.
+  for (int attempt = 1;; ++attempt) {
+    std::optional<io::Error> failure;
+    http::Response response = co_await impl_->session.send(call);
+    if (response.status() != 200) co_await impl_->session.refuse(std::move(response), doing);
+    manifest.media_type = content_type(response);
+    try {
+      manifest.bytes = co_await response.read_all(8U << 20U);
+    } catch (const io::Error& error) {
+      if (error.kind() != io::ErrorKind::network) throw;
+      failure = error;
+    }
+    if (!failure) {
+      manifest.digest = Digest::of(io::as_bytes(manifest.bytes));
+      if (!reference.starts_with("sha256:") || manifest.digest.text() == reference) co_return manifest;
+      failure = io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: the bytes have digest {}", host(), doing, manifest.digest.text()));
+    }
+    if (attempt >= impl_->session.options().attempts) throw *failure;
+  }
+}
+
+Task<std::optional<Descriptor>> Registry::head_manifest(std::string repository, std::string reference) {
+  Session::Call call;
+  call.method = "HEAD";
+  call.path = manifest_path(repository, reference);
+  call.repository = repository;
+  call.headers = accept_manifests();
+  http::Response response = co_await impl_->session.send(call);
+  if (response.status() != 200) co_return std::nullopt;
+  Descriptor descriptor;
+  descriptor.media_type = content_type(response);
+  descriptor.size = response.content_length().value_or(0);
+  if (const auto digest = response.headers().get("Docker-Content-Digest")) descriptor.digest = Digest::parse(*digest);
+  co_return descriptor;
+}
+
+Task<void> Registry::put_manifest(std::string repository, std::string reference, RawManifest manifest) {
+  Session::Call call;
+  call.method = "PUT";
+  call.path = manifest_path(repository, reference);
+  call.repository = repository;
+  call.actions = "pull,push";
+  call.headers.set("Content-Type", manifest.media_type);
+  call.body = [bytes = manifest.bytes] { return http::Body::text(bytes); };
+  http::Response response = co_await impl_->session.send(call);
+  if (response.status() != 201 && response.status() != 200 && response.status() != 202) {
+    co_await impl_->session.refuse(std::move(response), fmt::format("putting manifest {}:{}", repository, reference));
+  }
+  co_await response.discard();
+}
+
+Task<std::string> Registry::get_blob(std::string repository, Descriptor descriptor, std::size_t limit) {
+  const std::string doing = fmt::format("getting blob {}@{}", repository, descriptor.digest.text());
+  Session::Call call;
+  call.path = fmt::format("/v2/{}/blobs/{}", repository, descriptor.digest.text());
+  call.repository = repository;
+  for (int attempt = 1;; ++attempt) {
+    std::optional<io::Error> failure;
+    std::string bytes;
+    http::Response response = co_await impl_->session.send(call);
+    if (response.status() != 200) co_await impl_->session.refuse(std::move(response), doing);
+    try {
+      bytes = co_await response.read_all(limit);
+    } catch (const io::Error& error) {
+      if (error.kind() != io::ErrorKind::network) throw;
+      failure = error;
+    }
+    if (!failure && Digest::of(io::as_bytes(bytes)) == descriptor.digest) co_return bytes;
+    if (!failure) failure = io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: the bytes have another digest", host(), doing));
+    if (attempt >= impl_->session.options().attempts) throw *failure;
+  }
+}
+
+Task<bool> Registry::has_blob(std::string repository, Digest digest) {
+  Session::Call call;
+  call.method = "HEAD";
+  call.path = fmt::format("/v2/{}/blobs/{}", repository, digest.text());
+  call.repository = repository;
+  call.actions = "pull,push";
+  http::Response response = co_await impl_->session.send(call);
+  co_await response.discard();
+  co_return response.status() == 200;
+}
+
+Task<bool> Registry::is_empty(std::string repository) {
+  Session::Call call;
+  call.path = fmt::format("/v2/{}/tags/list?n=1", repository);
+  call.repository = repository;
+  call.actions = "pull,push";
+  http::Response response = co_await impl_->session.send(call);
+  const int status = response.status();
+  const std::string body = co_await response.read_all(1U << 20U);
+  if (status == 404) co_return true;
+  if (status != 200) co_return false;
+  const Json document = parse_json_object(body, "the list of tags");
+  const Json* tags = member(document, "tags");
+  co_return !tags || tags->empty();
+}
+
+}  // namespace kiln::oci

@@ -1,0 +1,183 @@
+#include "oci/registry/credentials.hpp"
+
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "io/base/error.hpp"
+#include "io/process/child.hpp"
+#include "oci/image/json_fields.hpp"
+
+namespace kiln::oci {
+
+namespace {
+
+constexpr std::string_view docker_hub_key = "https://index.docker.io/v1/";
+
+std::string base64_decode(std::string text, const std::string& key) {
+  std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
+  std::string bytes(text.size(), '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0) throw io::Error(io::ErrorKind::usage, fmt::format("the 'auth' of '{}' is not base64", key));
+  std::size_t length = static_cast<std::size_t>(size);
+  for (std::size_t i = text.size(); i > 0 && text[i - 1] == '='; --i) --length;
+  bytes.resize(length);
+  return bytes;
+}
+
+Credentials parse_auth(const std::string& key, const Json& json) {
+  Credentials credentials;
+  credentials.username = text_field(json, "username");
+  credentials.password = text_field(json, "password");
+  credentials.identity_token = text_field(json, "identitytoken");
+  credentials.registry_token = text_field(json, "registrytoken");
+  const std::string auth = text_field(json, "auth");
+  if (!auth.empty()) {
+    const std::string pair = base64_decode(auth, key);
+    const auto colon = pair.find(':');
+    if (colon == std::string::npos) throw io::Error(io::ErrorKind::usage, fmt::format("the 'auth' of '{}' is not user:password", key));
+    credentials.username = pair.substr(0, colon);
+    credentials.password = pair.substr(colon + 1);
+    while (credentials.password.ends_with('\0')) credentials.password.pop_back();
+  }
+  return credentials;
+}
+
+// "https://host/v1/" and "host/" are the same login as "host".
+std::string plain_key(std::string key) {
+  if (const auto scheme = key.find("://"); scheme != std::string::npos) key.erase(0, scheme + 3);
+  while (key.ends_with('/')) key.pop_back();
+  for (const char* suffix : {"/v1", "/v2"}) {
+    if (key.ends_with(suffix)) key.resize(key.size() - 3);
+  }
+  if (key == "index.docker.io" || key == "registry-1.docker.io") key = "docker.io";
+  return key;
+}
+
+const Credentials* find_auth(const DockerConfig& config, const std::string& host, const std::string& repository) {
+  const std::string whole = host + "/" + repository;
+  const Credentials* best = nullptr;
+  std::size_t best_size = 0;
+  for (const auto& [key, credentials] : config.auths) {
+    const std::string plain = plain_key(key);
+    const bool matches = whole == plain || (whole.starts_with(plain) && whole[plain.size()] == '/');
+    if (matches && plain.size() >= best_size && !credentials.anonymous()) {
+      best = &credentials;
+      best_size = plain.size();
+    }
+  }
+  return best;
+}
+
+std::string helper_for(const DockerConfig& config, const std::string& host) {
+  for (const auto& [key, helper] : config.credential_helpers) {
+    if (plain_key(key) == host) return helper;
+  }
+  return config.credentials_store;
+}
+
+std::vector<std::string> own_environment() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable; ++variable) variables.emplace_back(*variable);
+  return variables;
+}
+
+io::Task<Credentials> ask_helper(io::Runtime& runtime, std::string helper, std::string host) {
+  io::Command command;
+  command.program = "docker-credential-" + helper;
+  command.arguments = {"get"};
+  command.environment = own_environment();
+  command.input = host == "docker.io" ? std::string(docker_hub_key) : host;
+  const std::string program = command.program;
+  const io::Output output = co_await io::run_and_collect(runtime, std::move(command), 1U << 20U);
+  Credentials credentials;
+  if (!output.status.ok()) {
+    const std::string said = output.out + output.err;
+    if (said.find("credentials not found") != std::string::npos) co_return credentials;
+    throw io::Error(io::ErrorKind::denied, fmt::format("asking {} for the login of {}: exit code {}: {}", program, host,
+                                                       output.status.code, said));
+  }
+  const Json answer = parse_json_object(output.out, "the answer of " + program);
+  credentials.username = text_field(answer, "Username");
+  credentials.password = text_field(answer, "Secret");
+  if (credentials.username == "<token>") credentials.identity_token = std::exchange(credentials.password, {});
+  co_return credentials;
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+std::vector<std::string> config_files() {
+  std::vector<std::string> files;
+  const auto add = [&](const std::string& base, const std::string& rest) {
+    if (!base.empty()) files.push_back(base + rest);
+  };
+  add(variable("DOCKER_CONFIG"), "/config.json");
+  add(variable("HOME"), "/.docker/config.json");
+  add(variable("REGISTRY_AUTH_FILE"), "");
+  add(variable("XDG_RUNTIME_DIR"), "/containers/auth.json");
+  const std::string home = variable("HOME");
+  add(variable("XDG_CONFIG_HOME").empty() ? (home.empty() ? "" : home + "/.config") : variable("XDG_CONFIG_HOME"),
+      "/containers/auth.json");
+  return files;
+}
+
+}  // namespace
+
+DockerConfig parse_docker_config(std::string_view text, std::string_view origin) {
+  try {
+    const Json document = parse_json_object(text, "it");
+    DockerConfig config;
+    if (const Json* auths = member(document, "auths"); auths && auths->is_object()) {
+      for (const auto& [key, auth] : auths->items()) config.auths[key] = parse_auth(key, auth);
+    }
+    config.credential_helpers = text_map_field(document, "credHelpers");
+    config.credentials_store = text_field(document, "credsStore");
+    return config;
+  } catch (const io::Error& error) {
+    throw io::Error(io::ErrorKind::usage, fmt::format("reading registry logins from {}: {}", origin, error.message()));
+  }
+}
+
+CredentialStore::CredentialStore(io::Runtime& runtime, std::vector<DockerConfig> configs)
+    : runtime_(runtime), configs_(std::move(configs)) {}
+
+std::shared_ptr<CredentialStore> CredentialStore::from_environment(io::Runtime& runtime) {
+  std::vector<DockerConfig> configs;
+  const std::string inline_config = variable("DOCKER_AUTH_CONFIG");
+  if (!inline_config.empty()) configs.push_back(parse_docker_config(inline_config, "DOCKER_AUTH_CONFIG"));
+  for (const auto& path : config_files()) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) continue;
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    configs.push_back(parse_docker_config(text, path));
+    break;  // the first file that exists is the one
+  }
+  return std::make_shared<CredentialStore>(runtime, std::move(configs));
+}
+
+io::Task<Credentials> CredentialStore::find(std::string host, std::string repository) {
+  for (const auto& config : configs_) {
+    const std::string helper = helper_for(config, host);
+    if (!helper.empty()) {
+      const std::string key = helper + " " + host;
+      if (!helper_answers_.contains(key)) {
+        Credentials answer = co_await ask_helper(runtime_, helper, host);
+        helper_answers_[key] = std::move(answer);
+      }
+      if (!helper_answers_[key].anonymous()) co_return helper_answers_[key];
+    }
+    if (const Credentials* found = find_auth(config, host, repository)) co_return *found;
+  }
+  co_return Credentials();
+}
+
+}  // namespace kiln::oci

@@ -1,0 +1,83 @@
+// Requests to one registry: scheme, login, retries. What the operations of a Registry are made of.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "io/http/client.hpp"
+#include "io/http/retry.hpp"
+#include "oci/registry/client.hpp"
+
+namespace kiln::oci {
+
+// A WWW-Authenticate challenge (RFC 9110 section 11.6.1): scheme in lower case and its parameters.
+struct Challenge {
+  std::string scheme;
+  std::map<std::string, std::string> parameters;
+};
+Challenge parse_challenge(std::string_view header);
+
+// The registry's errors[] as text, or the start of a body that is not JSON (distribution-spec, Error Codes).
+std::string describe_error(int status, std::string_view body);
+
+class Session {
+ public:
+  Session(io::Runtime& runtime, io::http::Client& http, std::shared_ptr<CredentialStore> credentials, std::string host,
+          RegistryAccess access, RegistryOptions options);
+
+  struct Call {
+    std::string method = "GET";
+    std::string path;        // "/v2/..." or an absolute URL that the registry gave
+    std::string repository;  // for the login and the scope
+    std::string actions = "pull";        // "pull" or "pull,push"
+    std::string more_scope;              // of another repository (cross-repository mount)
+    io::http::Headers headers;
+    std::function<io::http::Body()> body;  // made anew for each attempt; empty: none
+    bool retry = true;                     // try again on 429, 5xx and broken connections
+  };
+
+  // Any status but 401 (which is answered by logging in) comes back. Errors name the registry.
+  io::Task<io::http::Response> send(Call call);
+
+  // Throws for a response that is not what was hoped for: not_found, denied, protocol; with the registry's words.
+  io::Task<void> refuse(io::http::Response response, std::string doing);
+
+  io::http::Url url_of(const std::string& path) const;
+  const std::string& host() const noexcept { return host_; }
+  const RegistryOptions& options() const noexcept { return options_; }
+  io::Runtime& runtime() noexcept { return runtime_; }
+
+ private:
+  io::Task<io::http::Response> send_authorized(const Call& call, const std::string& scope, bool retry);
+  io::Task<bool> log_in(const Call& call, const std::string& scope, std::string challenge);
+  io::Task<std::string> fetch_token(Challenge challenge, Credentials credentials, std::string scope);
+  io::Task<void> choose_scheme();
+
+  io::Runtime& runtime_;
+  io::http::Client& http_;
+  std::shared_ptr<CredentialStore> credentials_;
+  std::string host_;
+  RegistryAccess access_;
+  RegistryOptions options_;
+  std::string scheme_;  // empty until the first request
+  std::string login_;   // user name that was used, for messages
+  struct Token {
+    std::string authorization;
+    std::chrono::steady_clock::time_point expires;
+  };
+  std::map<std::string, Token> tokens_;  // by scope
+};
+
+struct Registry::Impl {
+  Session session;
+  Impl(io::Runtime& runtime, io::http::Client& http, std::shared_ptr<CredentialStore> credentials, std::string host,
+       RegistryAccess access, RegistryOptions options)
+      : session(runtime, http, std::move(credentials), std::move(host), access, std::move(options)) {}
+};
+
+}  // namespace kiln::oci
