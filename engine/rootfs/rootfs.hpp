@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/rootfs/disk_writer.hpp"
 #include "engine/tree/tree.hpp"
 #include "io/loop/runtime.hpp"
 #include "oci/blob/spool.hpp"
@@ -37,17 +38,17 @@ class Rootfs {
 
   RootfsShape shape() const noexcept;
 
-  // Unpacks base layers, lowest first, while they still come in: every layer is decoded on a thread of its own into a
-  // staging directory and merged in order (a directory that is new to the root moves as a whole). Gives the Tree with
-  // stamps. Errors of a layer name it; cancelling stops within one buffer.
-  io::Task<Tree> unpack(std::vector<oci::SpoolBlobPtr> layers, std::function<void(std::uint64_t files, std::uint64_t bytes)> on_progress);
+  // Unpacks base layers, lowest first, while they still come in: layers are inflated ahead on threads of their own, and
+  // their entries applied in order to the Tree and the disk. Gives the Tree with stamps. Errors of a layer name it;
+  // cancelling stops within one buffer.
+  io::Task<Tree> unpack(std::vector<oci::SpoolBlobPtr> layers);
 
   // Makes the disk follow: `changes` lead from what is on disk to `tree` (COPY, ADD, WORKDIR). Contents are read from
   // where the nodes' Content says. Sets the stamps (and, for overlay, adds a directory on top).
   io::Task<void> apply(Tree& tree, const Changes& changes);
 
-  // Overlay: a fresh upper directory on top for the next RUN. Others: nothing.
-  void push_upper();
+  // Overlay: a fresh upper directory on top for the next RUN, with the root's own metadata from `tree`. Others: nothing.
+  void push_upper(const Tree& tree);
 
   // The directories of the stack, lowest first; one for plain ("/" for in place).
   const std::vector<std::shared_ptr<const ContentDirectory>>& directories() const noexcept;
@@ -57,8 +58,11 @@ class Rootfs {
   // The content of a path that is on disk: the topmost directory of the stack that has it.
   Content locate(const std::string& path) const;
 
-  bool is_protected(std::string_view path) const;  // relative path, as in a Tree: protected or below one
-  bool holds_protected(std::string_view path) const;  // something below it is protected
+  const ProtectedPaths& protected_paths() const noexcept;
+
+  // A directory for scratch files of this Rootfs, outside of what a RUN sees; made when first asked for.
+  std::shared_ptr<const ContentDirectory> scratch();
+  const std::string& work_directory() const noexcept;
 
   // In place: moves everything that is not protected out of "/" into the work directory, so that the next stage starts
   // from nothing while this stage's files stay readable under the same ContentDirectory.
@@ -72,8 +76,8 @@ class Rootfs {
   std::unique_ptr<Impl> impl_;
 };
 
-// Decodes layers into a Tree without touching a disk (stages without RUN), all at once, applied in order. With
-// `contents` the nodes' Content points into the blobs, which are then kept; else regular files have no content.
+// Decodes layers into a Tree without touching a disk (stages without RUN), inflated ahead and applied in order. The nodes'
+// Content points into the blobs.
 io::Task<Tree> index_layers(io::Runtime& runtime, std::vector<oci::SpoolBlobPtr> layers);
 
 // Contents that live in layer blobs, written as files into `directory` (an open scratch directory), each blob inflated

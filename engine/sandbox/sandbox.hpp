@@ -78,7 +78,7 @@ std::unique_ptr<Sandbox> make_sandbox(io::Runtime& runtime, const SandboxChoice&
 std::set<std::string> protected_paths(SandboxKind kind, const std::string& kiln_directory, bool ignore_var_run,
                                       const std::vector<std::string>& ignored);
 
-// Entry of the re-executed program: `kiln sandbox-init <descriptor>`; reads the request as JSON from the descriptor.
+// Entry of the re-executed program: `kiln sandbox-init`; reads its request (init_request.hpp) from a descriptor.
 // Returns the exit code only when something failed before exec.
 int sandbox_init_main(int argc, char** argv);
 inline constexpr std::string_view sandbox_init_name = "sandbox-init";

@@ -36,7 +36,7 @@ class Detector {
   virtual io::Task<void> arm(const Rootfs& root, const Tree& tree) = 0;
   // After it: brings `tree` up to date (metadata, stamps, contents that point into the Rootfs, hard links) and gives what
   // changed. Files that a RUN touched without changing anything are not in it.
-  virtual io::Task<Changes> detect(const Rootfs& root, Tree& tree) = 0;
+  virtual io::Task<Changes> detect(Rootfs& root, Tree& tree) = 0;
 };
 
 // automatic: overlay for a Rootfs of that shape, else inode-ctime.

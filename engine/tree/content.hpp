@@ -11,7 +11,7 @@
 namespace kiln::engine {
 
 // Files below a directory that stays open: the context, a Rootfs, one directory of an overlay, a scratch directory.
-// A Rootfs that is moved keeps its descriptor, so contents stay valid.
+// When a Rootfs is moved, its owner points `directory` to the new place, so contents stay valid.
 struct ContentDirectory {
   io::UniqueFd directory;
   std::string description;  // for messages: "build context", "root file system of stage 'app'"

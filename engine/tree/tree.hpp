@@ -104,20 +104,40 @@ struct Change {
   Kind kind = Kind::put;
   std::string path;
 };
-using Changes = std::vector<Change>;  // sorted by path, parents first, each path once; never the root
+using Changes = std::vector<Change>;  // sorted by path_less, each path once; never the root
 
-// Applies one layer's entry stream to a tree in the order of the archive: whiteouts act on what lower layers brought,
-// hard links share a new link_id, a hard link to a path that is not there is Error(integrity). `layer` becomes the
-// content of regular files. Used for base layers.
+// Orders paths component by component: a directory, what is in it, then its next sibling.
+bool path_less(std::string_view a, std::string_view b);
+
+// An archive entry as a node, without content. Not for hard links, which are names of another entry.
+Node node_of(const oci::TarEntry& entry);
+
+// Where a layer goes besides the Tree. Each call comes before the Tree changes and may set the node's stamp.
+class LayerSink {
+ public:
+  virtual ~LayerSink() = default;
+  virtual void remove(const std::string& path) = 0;
+  virtual void put(const std::string& path, Node& node) = 0;  // a regular file's content is the current tar entry's
+  virtual void link(const std::string& path, const std::string& target, Node& node) = 0;
+};
+
+// Applies one layer's entry stream to a tree in the order of the archive (OCI image-spec layer.md): whiteouts act on what
+// lower layers brought, a parent that is a symlink is followed inside the tree, hard links share a link_id, a hard link to a
+// path that is not there is Error(integrity). `layer` becomes the content of regular files.
 class LayerApplier {
  public:
-  LayerApplier(Tree& tree, std::shared_ptr<const ContentLayer> layer);
+  LayerApplier(Tree& tree, std::shared_ptr<const ContentLayer> layer, LayerSink* sink = nullptr);
   void apply(const oci::TarEntry& entry);
 
  private:
+  void remove(const std::string& path);
+  void hide_older_children(const std::string& directory);
+  void apply_link(const oci::TarEntry& entry, const std::string& path);
+
   Tree& tree_;
   Tree below_;  // the tree without this layer: what whiteouts act on
   std::shared_ptr<const ContentLayer> layer_;
+  LayerSink* sink_;
 };
 
 }  // namespace kiln::engine

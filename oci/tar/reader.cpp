@@ -128,6 +128,16 @@ std::size_t TarReader::read(io::MutableBytes buffer) {
   return static_cast<std::size_t>(count);
 }
 
+std::optional<TarReader::Block> TarReader::next_block() {
+  const void* data = nullptr;
+  std::size_t size = 0;
+  la_int64_t offset = 0;
+  const int result = archive_read_data_block(state_->archive, &data, &size, &offset);
+  if (result == ARCHIVE_EOF) return std::nullopt;
+  if (result != ARCHIVE_OK && result != ARCHIVE_WARN) state_->fail();
+  return Block{io::Bytes(static_cast<const std::byte*>(data), size), static_cast<std::uint64_t>(offset)};
+}
+
 std::string clean_tar_path(std::string_view path) {
   std::string cleaned;
   for (std::size_t at = 0; at <= path.size();) {

@@ -30,6 +30,14 @@ class TarReader {
   // Content of the current entry: fills some of `buffer`, 0 at the end. Sparse files come with their holes as zeros.
   std::size_t read(io::MutableBytes buffer);
 
+  // The same without a copy: the next run of bytes and where it belongs; what lies between runs is a hole. Valid until
+  // the next call. Nothing at the end.
+  struct Block {
+    io::Bytes bytes;
+    std::uint64_t offset = 0;
+  };
+  std::optional<Block> next_block();
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -1,0 +1,12 @@
+// One logical line as an instruction.
+#pragma once
+
+#include "engine/dockerfile/instruction.hpp"
+#include "engine/dockerfile/lines.hpp"
+
+namespace kiln::engine::dockerfile {
+
+// Errors: io::Error(dockerfile) without file and line; the caller adds them.
+Instruction parse_instruction(LogicalLine line, char escape);
+
+}  // namespace kiln::engine::dockerfile

@@ -1,0 +1,41 @@
+#include "engine/dockerfile/suggest.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace kiln::engine::dockerfile {
+
+namespace {
+
+// Levenshtein distance.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::string* best = nullptr;
+  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
+  for (const auto& candidate : candidates) {
+    const std::size_t away = distance(word, candidate);
+    if (away < best_distance) {
+      best = &candidate;
+      best_distance = away;
+    }
+  }
+  return best ? " (did you mean " + *best + "?)" : "";
+}
+
+}  // namespace kiln::engine::dockerfile

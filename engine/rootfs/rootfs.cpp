@@ -1,0 +1,222 @@
+#include "engine/rootfs/rootfs.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/rootfs/content_copy.hpp"
+#include "engine/rootfs/layer_stream.hpp"
+#include "engine/rootfs/move_aside.hpp"
+#include "io/base/error.hpp"
+#include "io/file/open_beneath.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+namespace fs = std::filesystem;
+using io::Task;
+
+std::shared_ptr<ContentDirectory> open_directory(const std::string& path) {
+  auto directory = std::make_shared<ContentDirectory>();
+  directory->directory = io::UniqueFd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory->directory) io::throw_errno(errno, fmt::format("opening root file system '{}'", path));
+  directory->description = path;
+  return directory;
+}
+
+void make_directories(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", path, error.message()));
+}
+
+// Puts a layer's entries on disk, the content straight from the archive.
+class DiskSink final : public LayerSink {
+ public:
+  DiskSink(DiskWriter& writer, oci::TarReader& reader) : writer_(writer), reader_(reader) {}
+  void remove(const std::string& path) override { writer_.remove(path); }
+  void put(const std::string& path, Node& node) override {
+    writer_.put(path, node, [&](int file) { write_entry(file, node.size, path); });
+  }
+  void link(const std::string& path, const std::string& target, Node& node) override { writer_.link(path, target, node); }
+
+ private:
+  void write_entry(int file, std::uint64_t size, const std::string& path) {
+    std::uint64_t written = 0;
+    while (const auto block = reader_.next_block()) {
+      write_at(file, block->offset, block->bytes, path);
+      written = block->offset + block->bytes.size();
+    }
+    // A file that ends in a hole.
+    if (written < size && ftruncate(file, static_cast<off_t>(size)) != 0) io::throw_errno(errno, fmt::format("writing '/{}'", path));
+  }
+
+  DiskWriter& writer_;
+  oci::TarReader& reader_;
+};
+
+}  // namespace
+
+struct Rootfs::Impl {
+  io::Runtime& runtime;
+  RootfsShape shape;
+  std::string work_directory;
+  ProtectedPaths protected_paths;
+  std::vector<std::shared_ptr<const ContentDirectory>> directories;  // lowest first
+  std::vector<std::string> paths;
+  std::shared_ptr<ContentDirectory> in_place_root;
+  std::shared_ptr<const ContentDirectory> scratch;
+  bool moved_aside = false;
+
+  void add_directory(const std::string& path) {
+    auto directory = open_directory(path);
+    if (shape == RootfsShape::in_place) in_place_root = directory;
+    directories.push_back(std::move(directory));
+    paths.push_back(path);
+  }
+
+  int top() const { return directories.back()->directory.get(); }
+};
+
+Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, std::string work_directory, std::set<std::string> protected_paths)
+    : impl_(std::make_unique<Impl>(Impl{runtime, shape, std::move(work_directory), ProtectedPaths(protected_paths), {}, {}, {}, {}, false})) {
+  make_directories(impl_->work_directory);
+  if (shape == RootfsShape::in_place) {
+    impl_->add_directory("/");
+    return;
+  }
+  const std::string base = impl_->work_directory + "/l0";
+  make_directories(base);
+  impl_->add_directory(base);
+}
+
+Rootfs::~Rootfs() = default;
+
+RootfsShape Rootfs::shape() const noexcept { return impl_->shape; }
+
+Task<Tree> Rootfs::unpack(std::vector<oci::SpoolBlobPtr> layers) {
+  Tree tree;
+  auto work = [this, &layers, &tree](std::atomic<bool>& stop) {
+    DiskWriter writer(impl_->top(), impl_->protected_paths);
+    const MakeSink make_sink = [&writer](oci::TarReader& reader) { return std::make_unique<DiskSink>(writer, reader); };
+    apply_layers(layers, tree, make_sink, stop);
+    writer.finish_directories(tree);
+  };
+  co_await run_stoppable(impl_->runtime, work);
+  co_return tree;
+}
+
+Task<void> Rootfs::apply(Tree& tree, const Changes& changes) {
+  if (impl_->shape == RootfsShape::overlay) push_upper(tree);
+  auto work = [this, &tree, &changes](std::atomic<bool>& stop) {
+    DiskWriter writer(impl_->top(), impl_->protected_paths);
+    std::map<std::uint64_t, std::string> links;
+    for (const auto& change : changes) {
+      if (stop) throw io::Error(io::ErrorKind::cancelled, "cancelled");
+      if (change.kind == Change::Kind::remove) {
+        writer.remove(change.path);
+        continue;
+      }
+      Node node = *tree.find(change.path);
+      const auto linked = node.link_id ? links.find(node.link_id) : links.end();
+      if (linked != links.end()) {
+        writer.link(change.path, linked->second, node);
+      } else {
+        writer.put(change.path, node, [&](int file) { copy_content(node.content, node.size, file, change.path); });
+        if (node.link_id) links.emplace(node.link_id, change.path);
+      }
+      tree.update(change.path, [&](Node& changed) { changed.stamp = node.stamp; });
+    }
+    writer.finish_directories(tree);
+  };
+  co_await run_stoppable(impl_->runtime, work);
+}
+
+void Rootfs::push_upper(const Tree& tree) {
+  if (impl_->shape != RootfsShape::overlay) return;
+  const std::size_t number = impl_->directories.size();
+  const std::string upper = fmt::format("{}/l{}", impl_->work_directory, number);
+  make_directories(upper);
+  make_directories(fmt::format("{}/w{}", impl_->work_directory, number));
+  impl_->add_directory(upper);
+  // The merged root's metadata is that of the topmost directory.
+  const Node& root = tree.root();
+  const int fd = impl_->top();
+  if (fchown(fd, root.uid, root.gid) != 0) spdlog::debug("the overlay's root keeps its owner");
+  fchmod(fd, root.mode & 07777);
+  const timespec times[2] = {{0, UTIME_NOW}, {root.mtime.seconds, static_cast<long>(root.mtime.nanoseconds)}};
+  futimens(fd, times);
+}
+
+const std::vector<std::shared_ptr<const ContentDirectory>>& Rootfs::directories() const noexcept { return impl_->directories; }
+std::vector<std::string> Rootfs::directory_paths() const { return impl_->paths; }
+std::string Rootfs::overlay_work_path() const { return fmt::format("{}/w{}", impl_->work_directory, impl_->directories.size() - 1); }
+const ProtectedPaths& Rootfs::protected_paths() const noexcept { return impl_->protected_paths; }
+
+const std::string& Rootfs::work_directory() const noexcept { return impl_->work_directory; }
+
+std::shared_ptr<const ContentDirectory> Rootfs::scratch() {
+  if (!impl_->scratch) {
+    const std::string path = impl_->work_directory + "/scratch";
+    make_directories(path);
+    impl_->scratch = open_directory(path);
+  }
+  return impl_->scratch;
+}
+
+Content Rootfs::locate(const std::string& path) const {
+  Content content;
+  content.path = path;
+  for (auto directory = impl_->directories.rbegin(); directory != impl_->directories.rend(); ++directory) {
+    content.directory = *directory;
+    if (impl_->directories.size() == 1 || io::open_beneath((*directory)->directory.get(), path, O_PATH)) return content;
+  }
+  content.directory = impl_->directories.front();
+  return content;
+}
+
+Task<void> Rootfs::move_aside() {
+  if (impl_->shape != RootfsShape::in_place || impl_->moved_aside) co_return;
+  impl_->moved_aside = true;
+  const std::string aside = impl_->work_directory + "/aside";
+  make_directories(aside);
+  auto target = open_directory(aside);
+  auto work = [this, fd = target->directory.get()] {
+    move_tree_aside(impl_->in_place_root->directory.get(), fd, impl_->protected_paths);
+  };
+  co_await io::offload(impl_->runtime.waiting(), work);
+  impl_->in_place_root->directory = std::move(target->directory);
+}
+
+Task<void> Rootfs::remove() {
+  auto work = [this] {
+    const ProtectedPaths none;
+    try {
+      if (impl_->shape == RootfsShape::in_place && !impl_->moved_aside) empty_root(impl_->top(), impl_->protected_paths);
+      const std::string parent = fs::path(impl_->work_directory).parent_path();
+      const io::UniqueFd directory(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      const std::string name = fs::path(impl_->work_directory).filename();
+      if (directory) remove_recursively(directory.get(), name, name, none);
+    } catch (const io::Error& error) {
+      spdlog::warn("cleaning up: {}", error.message());
+    }
+  };
+  co_await io::offload(impl_->runtime.waiting(), work);
+}
+
+Task<Tree> index_layers(io::Runtime& runtime, std::vector<oci::SpoolBlobPtr> layers) {
+  Tree tree;
+  auto work = [&layers, &tree](std::atomic<bool>& stop) { apply_layers(layers, tree, nullptr, stop); };
+  co_await run_stoppable(runtime, work);
+  co_return tree;
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,156 @@
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "engine/sandbox/init_steps.hpp"
+#include "io/base/error.hpp"
+#include "io/base/fd.hpp"
+#include "io/file/open_beneath.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+[[noreturn]] void refused(const std::string& what) {
+  throw io::Error(io::ErrorKind::unsupported, fmt::format("{}: {}", what, std::strerror(errno)));
+}
+
+// A mount target below `root` as a path that no symlink in the root can bend. Empty when it is not there.
+class Target {
+ public:
+  Target(int root, const std::string& path) : fd_(io::open_beneath(root, path, O_PATH)), path_(fmt::format("/proc/self/fd/{}", fd_.get())) {}
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+  const char* path() const { return path_.c_str(); }
+
+ private:
+  io::UniqueFd fd_;
+  std::string path_;
+};
+
+void bind(const std::string& source, int root, const std::string& path, unsigned long flags) {
+  const Target target(root, path);
+  if (!target) return;
+  if (mount(source.c_str(), target.path(), nullptr, MS_BIND | flags, nullptr) != 0) refused(fmt::format("binding {} to /{}", source, path));
+}
+
+void mount_proc(int root) {
+  const Target target(root, "proc");
+  if (!target) return;
+  if (mount("proc", target.path(), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0) return;
+  // A masked /proc in the pod forbids a fresh one; the pod's own shows more processes than ours, but works.
+  if (mount("/proc", target.path(), nullptr, MS_BIND | MS_REC, nullptr) != 0) refused("mounting /proc");
+}
+
+void mount_dev(int root) {
+  {
+    const Target target(root, "dev");
+    if (!target) return;
+    if (mount("tmpfs", target.path(), "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k") != 0) refused("mounting /dev");
+  }
+  const io::UniqueFd dev = io::open_beneath(root, "dev", O_RDONLY | O_DIRECTORY);
+  for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"}) {
+    const io::UniqueFd file(openat(dev.get(), name, O_CREAT | O_WRONLY | O_CLOEXEC, 0666));
+    bind(fmt::format("/dev/{}", name), dev.get(), name, 0);
+  }
+  mkdirat(dev.get(), "pts", 0755);
+  mkdirat(dev.get(), "shm", 01777);
+  mkdirat(dev.get(), "mqueue", 0755);
+  const Target pts(dev.get(), "pts");
+  if (mount("devpts", pts.path(), "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620") == 0) {
+    symlinkat("pts/ptmx", dev.get(), "ptmx");
+  }
+  const Target shm(dev.get(), "shm");
+  mount("shm", shm.path(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k");
+  symlinkat("/proc/self/fd", dev.get(), "fd");
+  symlinkat("/proc/self/fd/0", dev.get(), "stdin");
+  symlinkat("/proc/self/fd/1", dev.get(), "stdout");
+  symlinkat("/proc/self/fd/2", dev.get(), "stderr");
+}
+
+// "l2:l1:l0", topmost first, relative to the work directory so that many of them fit into a mount option.
+std::string overlay_options(unsigned directories) {
+  std::string lower;
+  for (unsigned i = directories - 1; i-- > 0;) lower += (lower.empty() ? "" : ":") + fmt::format("l{}", i);
+  return fmt::format("userxattr,lowerdir={},upperdir=l{},workdir=w{}", lower, directories - 1, directories - 1);
+}
+
+void mount_overlay(unsigned directories, const char* target) {
+  const std::string options = overlay_options(directories);
+  if (mount("overlay", target, "overlay", 0, options.c_str()) != 0) refused("mounting an overlay");
+}
+
+}  // namespace
+
+std::string mount_root(const InitRequest& request) {
+  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) refused("making mounts private");
+  if (chdir(request.work_directory.c_str()) != 0) refused("entering " + request.work_directory);
+  if (request.overlay) {
+    mkdir("merged", 0755);
+    mount_overlay(request.directories, "merged");
+    return request.work_directory + "/merged";
+  }
+  if (mount("l0", "l0", nullptr, MS_BIND | MS_REC, nullptr) != 0) refused("binding the root file system");
+  return request.work_directory + "/l0";
+}
+
+void mount_system(const std::string& root, const InitRequest& request) {
+  const io::UniqueFd fd(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) refused("opening the root file system");
+  mount_proc(fd.get());
+  mount_dev(fd.get());
+  bind("/sys", fd.get(), "sys", MS_REC);
+  if (!request.resolv_conf.empty()) bind(request.resolv_conf, fd.get(), "etc/resolv.conf", 0);
+  if (!request.hosts.empty()) bind(request.hosts, fd.get(), "etc/hosts", 0);
+}
+
+void change_root(const std::string& root) {
+  if (chdir(root.c_str()) != 0) refused("entering the root file system");
+  // containerd's filter does not know pivot_root; moving the mount over "/" does the same.
+  if (syscall(SYS_pivot_root, ".", ".") == 0) {
+    if (umount2(".", MNT_DETACH) != 0) refused("letting go of the old root");
+  } else if (mount(".", "/", nullptr, MS_MOVE, nullptr) != 0) {
+    refused("moving the root file system into place");
+  }
+  if (chroot(".") != 0 || chdir("/") != 0) refused("changing the root");
+}
+
+ProbeResult probe_userns(const InitRequest& request) {
+  ProbeResult result;
+  const auto attempt = [](std::string& said, const auto& step) {
+    try {
+      step();
+      said = "ok";
+    } catch (const io::Error& error) {
+      said = error.message();
+    }
+    return said == "ok";
+  };
+  if (!attempt(result.user_namespace, [&] { enter_user_namespace(request.all_ids); })) return result;
+  const bool mounts = attempt(result.mounts, [&] {
+    enter_other_namespaces(false);
+    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) refused("making mounts private");
+    if (chdir(request.work_directory.c_str()) != 0) refused("entering the work directory");
+    for (const char* name : {"l0", "l1", "w1", "merged"}) mkdir(name, 0755);
+    if (mount("l0", "l0", nullptr, MS_BIND | MS_REC, nullptr) != 0) refused("a bind mount");
+    umount2("l0", MNT_DETACH);
+  });
+  if (!mounts) return result;
+  attempt(result.overlay, [&] {
+    const io::UniqueFd file(open("l0/gone", O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+    mount_overlay(2, "merged");
+    if (unlink("merged/gone") != 0) refused("a whiteout in the overlay");
+    if (mkdir("merged/made", 0755) != 0) refused("a directory in the overlay");
+  });
+  return result;
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,129 @@
+#include "engine/sandbox/sandbox.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "engine/plan/path.hpp"
+#include "engine/sandbox/init_request.hpp"
+#include "engine/sandbox/reexec.hpp"
+#include "io/base/error.hpp"
+#include "io/file/open_beneath.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+using io::Task;
+
+void fill_command(InitRequest& init, const RunRequest& request) {
+  init.arguments = request.arguments;
+  init.environment = request.environment;
+  init.working_directory = request.working_directory;
+  init.uid = request.uid;
+  init.gid = request.gid;
+  init.groups = request.groups;
+  init.hostname = request.hostname;
+  init.no_network = request.no_network;
+}
+
+// Makes `path` where it is missing, a file or a directory, and puts the parent's times back: for the detector nothing has
+// happened (the path itself is protected).
+void ensure_stub(int root, const std::string& path, bool directory) {
+  const std::string parent_path(parent_of(path));
+  const std::string name(name_of_path(path));
+  const io::UniqueFd parent = io::open_beneath(root, parent_path, O_RDONLY | O_DIRECTORY);
+  if (!parent) return;
+  struct stat before {};
+  if (fstatat(parent.get(), name.c_str(), &before, AT_SYMLINK_NOFOLLOW) == 0 || fstat(parent.get(), &before) != 0) return;
+  if (directory) {
+    mkdirat(parent.get(), name.c_str(), 0755);
+  } else {
+    const io::UniqueFd file(openat(parent.get(), name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644));
+  }
+  const timespec times[2] = {before.st_atim, before.st_mtim};
+  futimens(parent.get(), times);
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::trunc | std::ios::binary);
+  file << text;
+}
+
+// BuildKit's hosts file.
+std::string hosts_text(const std::string& hostname) {
+  return fmt::format("127.0.0.1\tlocalhost {}\n::1\tlocalhost ip6-localhost ip6-loopback\n", hostname);
+}
+
+class UsernsSandbox final : public Sandbox {
+ public:
+  UsernsSandbox(io::Runtime& runtime, SandboxChoice choice) : runtime_(runtime), choice_(std::move(choice)) {}
+  SandboxKind kind() const noexcept override { return SandboxKind::userns; }
+  RootfsShape shape() const noexcept override { return choice_.overlay ? RootfsShape::overlay : RootfsShape::plain; }
+
+  Task<io::ExitStatus> run(Rootfs& root, RunRequest request) override {
+    InitRequest init;
+    init.mode = InitRequest::Mode::run_userns;
+    fill_command(init, request);
+    init.work_directory = root.work_directory();
+    init.directories = static_cast<unsigned>(root.directories().size());
+    init.overlay = root.shape() == RootfsShape::overlay;
+    init.all_ids = choice_.all_ids;
+    prepare_mount_points(root, init);
+    const io::ExitStatus status = co_await run_init(runtime_, std::move(init), std::move(request.on_line));
+    co_return status;
+  }
+
+ private:
+  // Mount points go into the lowest directory: an overlay's upper directory then shows nothing of them, and in a plain
+  // root they are protected paths.
+  void prepare_mount_points(const Rootfs& root, InitRequest& init) {
+    const int base = root.directories().front()->directory.get();
+    for (const char* path : {"proc", "dev", "sys"}) ensure_stub(base, path, true);
+    if (root.shape() == RootfsShape::overlay) ensure_stub(base, "etc", true);  // a plain root's detector would see it
+    ensure_stub(base, "etc/resolv.conf", false);
+    ensure_stub(base, "etc/hosts", false);
+    if (access("/etc/resolv.conf", R_OK) == 0) init.resolv_conf = "/etc/resolv.conf";
+    init.hosts = root.work_directory() + "/hosts";
+    write_file(init.hosts, hosts_text(init.hostname));
+  }
+
+  io::Runtime& runtime_;
+  SandboxChoice choice_;
+};
+
+class InPlaceSandbox final : public Sandbox {
+ public:
+  explicit InPlaceSandbox(io::Runtime& runtime) : runtime_(runtime) {}
+  SandboxKind kind() const noexcept override { return SandboxKind::in_place; }
+  RootfsShape shape() const noexcept override { return RootfsShape::in_place; }
+
+  Task<io::ExitStatus> run(Rootfs&, RunRequest request) override {
+    if (request.no_network) {
+      throw io::Error(io::ErrorKind::unsupported, "RUN --network=none cannot be honoured in place: it needs the userns sandbox");
+    }
+    InitRequest init;
+    init.mode = InitRequest::Mode::run_in_place;
+    fill_command(init, request);
+    const io::ExitStatus status = co_await run_init(runtime_, std::move(init), std::move(request.on_line));
+    co_return status;
+  }
+
+ private:
+  io::Runtime& runtime_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sandbox> make_sandbox(io::Runtime& runtime, const SandboxChoice& choice) {
+  if (choice.kind == SandboxKind::in_place) return std::make_unique<InPlaceSandbox>(runtime);
+  return std::make_unique<UsernsSandbox>(runtime, choice);
+}
+
+}  // namespace kiln::engine
