@@ -72,7 +72,7 @@ void CopyOperation::copy_one(const Tree& source, const std::string& from, const 
     copy_directory(source, from, resolve_in_tree(tree_, destination), excludes);
     return;
   }
-  copy_file(*node, target_for_file(std::string(name_of_path(from)), destination, several));
+  copy_file(taken(from, *node), target_for_file(std::string(name_of_path(from)), destination, several));
 }
 
 // "a/b/./c/d" keeps "c/d" below the destination; without the pivot all of it is kept.
@@ -88,14 +88,19 @@ void CopyOperation::copy_with_parents(const Tree& source, const std::string& wri
   make_parents(below_base("x"));
   for (auto slash = kept.find('/'); slash != std::string::npos; slash = kept.find('/', slash + 1)) {
     const std::string parent = kept.substr(0, slash);
-    if (const Node* node = source.find(skipped + parent)) put(below_base(parent), adjusted(*node));
+    if (const Node* node = source.find(skipped + parent)) put(below_base(parent), taken(skipped + parent, *node));
   }
   const Node* node = source.find(from);
   if (node->is_directory()) {
     copy_directory(source, from, below_base(kept), excludes);
   } else {
-    copy_file(*node, resolve_in_tree(tree_, below_base(kept), false));
+    copy_file(taken(from, *node), resolve_in_tree(tree_, below_base(kept), false));
   }
+}
+
+Node CopyOperation::taken(const std::string& path, Node node) const {
+  if (rules_.take) rules_.take(path, node);
+  return adjusted(std::move(node));
 }
 
 Node CopyOperation::adjusted(Node node) const {
@@ -124,7 +129,7 @@ void CopyOperation::copy_directory(const Tree& source, const std::string& from, 
     }
   } else {
     make_parents(to);
-    Node made = adjusted(top);
+    Node made = taken(from, top);
     if (!rules_.owner) made.uid = made.gid = 0;
     put(to, std::move(made));
   }
@@ -140,7 +145,7 @@ void CopyOperation::copy_directory(const Tree& source, const std::string& from, 
                       node.is_directory() ? fmt::format("cannot copy to non-directory: /{}", target)
                                           : fmt::format("cannot replace to directory /{} with file", target));
     }
-    put(target, adjusted(node));
+    put(target, taken(path, node));
     return true;
   });
 }
@@ -158,17 +163,17 @@ std::string CopyOperation::target_for_file(const std::string& name, const std::s
   return resolve_in_tree(tree_, destination, false);
 }
 
-void CopyOperation::copy_file(const Node& node, const std::string& to) {
+void CopyOperation::copy_file(Node node, const std::string& to) {
   const Node* there = tree_.find(to);
   if (there && there->is_directory()) {
     throw io::Error(io::ErrorKind::context, fmt::format("cannot replace to directory /{} with file", to));
   }
   make_parents(to);
-  put(to, adjusted(node));
+  put(to, std::move(node));
 }
 
 void CopyOperation::put_file(const std::string& name, Node node, const std::string& destination, bool several) {
-  copy_file(node, target_for_file(name, destination, several));
+  copy_file(adjusted(std::move(node)), target_for_file(name, destination, several));
 }
 
 std::string CopyOperation::make_destination(const std::string& destination) {

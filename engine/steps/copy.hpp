@@ -2,6 +2,7 @@
 // The rules are BuildKit's (its frontend and fsutil's copy).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -21,6 +22,8 @@ struct CopyRules {
   std::optional<ModeChange> mode;     // --chmod
   bool parents = false;
   FileTime now;                       // of directories that are made
+  // Called with a source's path and a copy of its node: where its bytes are read from. May be empty.
+  std::function<void(const std::string& path, Node& node)> take;
 };
 
 // Collects what a copy does to a destination Tree.
@@ -47,9 +50,10 @@ class CopyOperation {
   void copy_directory(const Tree& source, const std::string& from, const std::string& to, const IgnoreMatcher& excludes);
   void copy_with_parents(const Tree& source, const std::string& written, const std::string& from, const std::string& destination,
                          const IgnoreMatcher& excludes);
-  void copy_file(const Node& node, const std::string& to);
+  void copy_file(Node node, const std::string& to);
   void put(const std::string& path, Node node);
   void make_parents(const std::string& path);
+  Node taken(const std::string& path, Node node) const;
   Node adjusted(Node node) const;
   std::string target_for_file(const std::string& name, const std::string& destination, bool several);
 

@@ -1,1 +1,63 @@
-int main() { return 0; }
+// One program under several names: `kiln`, and `executor` and `warmer` as Kaniko's users call them.
+#include <malloc.h>
+#include <netdb.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <spdlog/spdlog.h>
+
+#include "engine/sandbox/sandbox.hpp"
+#include "io/base/error.hpp"
+#include "tools/command/executor.hpp"
+#include "tools/command/kiln.hpp"
+
+extern "C" int __nss_configure_lookup(const char* database, const char* service);
+
+namespace {
+
+// Names are looked up by glibc's own code only: a module named in the nsswitch.conf of a base image must not be loaded.
+void pin_name_service() {
+  __nss_configure_lookup("hosts", "files dns");
+  __nss_configure_lookup("passwd", "files");
+  __nss_configure_lookup("group", "files");
+}
+
+// Buffers come and go in sizes of a megabyte: they are to go back to the kernel, and threads are not to hoard.
+void keep_memory_flat() {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
+int run(int argc, char** argv) {
+  const std::string name = std::filesystem::path(argv[0]).filename();
+  if (name == "executor") return kiln::tools::executor_main(argc, argv);
+  if (name == "warmer") {
+    std::fputs("warmer: not available yet in this version of kiln\n", stderr);
+    return 1;
+  }
+  return kiln::tools::kiln_main(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == kiln::engine::sandbox_init_name) return kiln::engine::sandbox_init_main(argc, argv);
+  pin_name_service();
+  keep_memory_flat();
+  umask(022);
+  try {
+    return run(argc, argv);
+  } catch (const kiln::io::Error& error) {
+    spdlog::critical("{}", error.message());
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    spdlog::critical("internal error: {}", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,169 @@
+// `build` reads as the list of what a build does.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/build/outputs.hpp"
+#include "engine/build/publisher.hpp"
+#include "engine/build/request.hpp"
+#include "engine/build/session.hpp"
+#include "engine/build/stage.hpp"
+#include "io/base/error.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+using io::Task;
+
+void read_dockerfile(Session& session) {
+  const std::string& path = session.request.dockerfile_path;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw io::Error(io::ErrorKind::context, fmt::format("Dockerfile '{}' cannot be read", path));
+  session.dockerfile_name = std::filesystem::path(path).filename();
+  session.dockerfile_text.assign(std::istreambuf_iterator<char>(file), {});
+}
+
+void open_context(Session& session) {
+  const BuildRequest& request = session.request;
+  if (request.context_directory.empty()) return;
+  session.context.emplace(request.context_directory, load_ignore_file(request.dockerfile_path, request.context_directory));
+}
+
+void plan_stages(Session& session) {
+  PlanOptions options;
+  for (const auto& [name, value] : session.request.build_args) options.build_args[name] = value.value_or("");
+  options.target = session.request.target;
+  options.platform = session.request.platform;
+  options.build_platform = oci::host_platform();
+  dockerfile::Dockerfile file = dockerfile::parse_dockerfile(session.dockerfile_text, session.dockerfile_name);
+  for (const auto& warning : file.warnings) {
+    session.progress.message(fmt::format("{}: {} (line {})", warning.rule, warning.message, warning.location.first_line));
+  }
+  session.plan = make_plan(std::move(file), session.dockerfile_name, std::move(options));
+  // Moved with its owner: the stages point into the file that the plan holds.
+  for (std::size_t i = 0; i < session.plan.stages.size(); ++i) session.plan.stages[i].text = &session.plan.file.stages[i];
+}
+
+// Waits for layers that are still being captured, downloaded or uploaded. From here on nothing about the image changes.
+Task<void> finish_transfers(Session& session, const StageResult& stage) {
+  if (wants_files(session.request)) want_bytes(session, stage.layers);
+  co_await session.transfers.join();
+}
+
+oci::ImageConfig final_config(const Session& session, const StageResult& stage) {
+  oci::ImageConfig config = stage.config;
+  config.created = session.created;
+  if (!session.request.platform.architecture.empty()) config.platform = session.request.platform;
+  for (const auto& [key, value] : session.request.labels) config.labels[key] = value;
+  config.diff_ids.clear();
+  for (const auto& layer : stage.layers) config.diff_ids.push_back(layer->diff_id);
+  // Docker's own leftovers that BuildKit does not carry on.
+  for (const char* field : {"container", "container_config", "docker_version"}) config.other_top.erase(field);
+  for (const char* field : {"Hostname", "Domainname", "Image"}) config.other_config.erase(field);
+  return config;
+}
+
+oci::Image assemble(const Session& session, const StageResult& stage) {
+  oci::Image image;
+  image.platform = session.request.platform;
+  image.config_bytes = oci::serialize(final_config(session, stage));
+  image.manifest.format = stage.format;
+  image.manifest.annotations = session.request.annotations;
+  const bool docker = stage.format == oci::ImageFormat::docker;
+  image.manifest.config.media_type = docker ? oci::media_type::docker_config : oci::media_type::oci_config;
+  image.manifest.config.digest = oci::Digest::of(io::as_bytes(image.config_bytes));
+  image.manifest.config.size = image.config_bytes.size();
+  for (const auto& layer : stage.layers) {
+    oci::Descriptor descriptor = layer->descriptor;
+    descriptor.media_type = oci::layer_media_type(stage.format, oci::compression_of(descriptor.media_type));
+    image.manifest.layers.push_back(std::move(descriptor));
+    image.layers.push_back(layer->blob);
+  }
+  image.manifest_bytes = oci::serialize(image.manifest);
+  image.manifest_digest = oci::Digest::of(io::as_bytes(image.manifest_bytes));
+  return image;
+}
+
+BuildResult summarize(const Session& session, const StageResult& stage, const oci::Image& image) {
+  BuildResult result;
+  result.manifest_digest = image.manifest_digest;
+  result.config_digest = image.manifest.config.digest;
+  result.layers = image.manifest.layers;
+  result.layers_new = static_cast<std::uint64_t>(
+      std::count_if(stage.layers.begin(), stage.layers.end(), [](const ImageLayerPtr& layer) { return !layer->base(); }));
+  result.bytes_pulled = session.bytes_pulled;
+  result.bytes_pushed = session.bytes_pushed;
+  result.blobs_pushed = session.blobs_pushed;
+  result.blobs_mounted = session.blobs_mounted;
+  result.blobs_present = session.blobs_present;
+  result.phases = session.clock.phases();
+  result.took = session.clock.elapsed();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  result.peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  return result;
+}
+
+Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner& stages) {
+  read_dockerfile(session);
+  open_context(session);
+  plan_stages(session);
+  co_await publisher.prepare();
+  const StageResultPtr target = co_await stages.run();
+  co_await finish_transfers(session, *target);
+  const oci::Image image = assemble(session, *target);
+  write_digest_files(session.request, image.manifest_digest);
+  if (wants_files(session.request)) co_await write_outputs(session, image);
+  std::vector<std::string> pushed = co_await publisher.push_image(image);
+  BuildResult result = summarize(session, *target, image);
+  result.pushed = std::move(pushed);
+  co_return result;
+}
+
+// Ends what is still going on after a failure, and says what was the first thing to go wrong.
+Task<void> stop_transfers(Session& session, std::exception_ptr& failure) {
+  session.transfers.cancel();
+  try {
+    co_await session.transfers.join();
+  } catch (...) {
+    const bool consequence = io::as_error(failure).kind() == io::ErrorKind::cancelled;
+    const io::Error cause = io::as_error(std::current_exception());
+    if (consequence && cause.kind() != io::ErrorKind::cancelled) failure = std::current_exception();
+  }
+}
+
+void remove_work_files(const BuildRequest& request) {
+  std::error_code ignored;
+  for (const char* name : {"/spool", "/scratch"}) std::filesystem::remove_all(request.work_directory + name, ignored);
+}
+
+}  // namespace
+
+Task<BuildResult> build(io::Runtime& runtime, BuildRequest request, Progress& progress) {
+  Session session(runtime, request, progress);
+  Publisher publisher(session, request.push ? request.destinations : std::vector<std::string>());
+  StageRunner stages(session, publisher);
+  BuildResult result;
+  std::exception_ptr failure;
+  try {
+    result = co_await run_build(session, publisher, stages);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  if (failure) co_await stop_transfers(session, failure);
+  co_await stages.clean_up();
+  remove_work_files(request);
+  if (failure) std::rethrow_exception(failure);
+  co_return result;
+}
+
+}  // namespace kiln::engine

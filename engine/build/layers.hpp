@@ -1,0 +1,51 @@
+// Layers of an image on their way: from a registry, or from a step of this build.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/build/session.hpp"
+#include "engine/capture/layer_writer.hpp"
+#include "oci/blob/spool.hpp"
+
+namespace kiln::engine {
+
+struct ImageLayer {
+  oci::Descriptor descriptor;  // of a new layer: final once the blob is complete
+  oci::Digest diff_id;         // same
+  oci::SpoolBlobPtr blob;      // null: a base layer whose bytes nobody wanted yet
+  oci::Registry* origin = nullptr;  // base layers
+  std::string origin_repository;
+  bool base() const { return origin != nullptr; }
+};
+using ImageLayerPtr = std::shared_ptr<ImageLayer>;
+
+// A base image: manifest and config are here, layers come when somebody wants their bytes.
+struct BaseImage {
+  oci::Manifest manifest;
+  oci::ImageConfig config;
+  std::vector<ImageLayerPtr> layers;
+};
+
+// Errors carry the reference.
+io::Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Reference reference, oci::Platform platform);
+
+// The bytes of a base layer; the download starts when this is called first and goes on beside the build.
+oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer);
+std::vector<oci::SpoolBlobPtr> want_bytes(Session& session, const std::vector<ImageLayerPtr>& layers);
+
+// Starts to capture `changes` as a layer. `captured` becomes true, and `on_captured` is notified, when no file will be read
+// any more.
+struct Capture {
+  explicit Capture(const io::Executor& executor) : changed(executor) {}
+  ImageLayerPtr layer;
+  bool captured = false;
+  bool failed = false;
+  io::Notify changed;
+};
+std::shared_ptr<Capture> start_capture(Session& session, Tree tree, Changes changes, oci::ImageFormat format);
+// Errors of the capture come out where transfers are joined.
+io::Task<void> wait_captured(std::shared_ptr<Capture> capture);
+
+}  // namespace kiln::engine

@@ -1,0 +1,159 @@
+#include "engine/build/publisher.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "io/base/error.hpp"
+#include "io/http/retry.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+using io::Task;
+
+// A layer that gets this large is streamed to a repository that cannot have it yet.
+constexpr std::uint64_t stream_above = 4U << 20U;
+
+Task<void> run_attempts(int retries, std::function<Task<void>()> attempt) {
+  for (int tried = 0;; ++tried) {
+    std::optional<io::Error> failure;
+    try {
+      co_await attempt();
+      co_return;
+    } catch (const io::Error& error) {
+      failure = error;
+    }
+    if (tried >= retries || failure->kind() == io::ErrorKind::cancelled) throw *failure;
+    spdlog::warn("{}; pushing again", failure->message());
+    co_await io::sleep_for(std::chrono::seconds(1LL << std::min(tried, 6)));
+  }
+}
+
+}  // namespace
+
+Publisher::Publisher(Session& session, const std::vector<std::string>& destinations) : session_(session) {
+  for (const auto& text : destinations) {
+    oci::Reference reference = oci::parse_reference(text);
+    if (reference.tag.empty()) {
+      throw io::Error(io::ErrorKind::usage, fmt::format("destination '{}' has a digest and no tag: it cannot be pushed to", text));
+    }
+    oci::Registry& registry = session_.hub.for_push(reference.registry);
+    auto target = std::find_if(targets_.begin(), targets_.end(), [&](const Target& known) {
+      return known.registry == &registry && known.repository == reference.repository;
+    });
+    if (target == targets_.end()) {
+      targets_.push_back({&registry, reference.repository, false, {}});
+      target = targets_.end() - 1;
+    }
+    target->references.push_back(std::move(reference));
+  }
+}
+
+Task<void> Publisher::prepare() {
+  const PhaseClock::Activity resolving(session_.clock, "resolve");
+  for (auto& target : targets_) {
+    if (!session_.request.registries.skip_push_check) co_await target.registry->check_push(target.repository);
+    target.empty = co_await target.registry->is_empty(target.repository);
+  }
+}
+
+void Publisher::push_layer(ImageLayerPtr layer) {
+  if (!targets_.empty()) session_.transfers.spawn(push_to_all(std::move(layer)));
+}
+
+Task<void> Publisher::push_to_all(ImageLayerPtr layer) {
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    std::string mount_from;
+    for (std::size_t earlier = 0; earlier < i; ++earlier) {
+      if (targets_[earlier].registry == targets_[i].registry) mount_from = targets_[earlier].repository;
+    }
+    co_await push_to(targets_[i], layer, mount_from);
+  }
+}
+
+// Present or mounted: then nothing has to be sent. A layer without a digest yet cannot be asked for.
+Task<bool> Publisher::already_there(Target& target, ImageLayerPtr layer, std::string mount_from) {
+  if (layer->base() && layer->origin->host() == target.registry->host()) {
+    if (layer->origin_repository == target.repository) {
+      ++session_.blobs_present;
+      co_return true;
+    }
+    if (mount_from.empty()) mount_from = layer->origin_repository;
+  }
+  if (!target.empty || layer->base()) {
+    const bool present = co_await target.registry->has_blob(target.repository, layer->descriptor.digest);
+    if (present) {
+      ++session_.blobs_present;
+      co_return true;
+    }
+  }
+  if (mount_from.empty()) co_return false;
+  const bool mounted = co_await target.registry->mount(target.repository, layer->descriptor.digest, mount_from);
+  if (mounted) ++session_.blobs_mounted;
+  co_return mounted;
+}
+
+Task<void> Publisher::push_to(Target& target, ImageLayerPtr layer, std::string mount_from) {
+  if (!layer->base()) {
+    while (!layer->blob->completed() && (!target.empty || layer->blob->available() < stream_above)) {
+      co_await layer->blob->wait_beyond(layer->blob->available());
+    }
+  }
+  // A layer of this build has its descriptor once its blob is complete; the capture fills it in right after.
+  const bool known = layer->base() || layer->blob->completed();
+  std::optional<oci::Descriptor> descriptor;
+  if (known) {
+    descriptor = layer->descriptor;
+    if (!layer->base()) {
+      descriptor->digest = layer->blob->digest();
+      descriptor->size = layer->blob->size();
+      layer->descriptor.digest = descriptor->digest;
+    }
+    const bool there = co_await already_there(target, layer, mount_from);
+    if (there) co_return;
+  }
+  const PhaseClock::Activity pushing(session_.clock, "push");
+  const oci::SpoolBlobPtr blob = want_bytes(session_, layer);
+  const int transfer = session_.next_transfer++;
+  session_.progress.transfer_started(transfer, fmt::format("push to {}", target.repository), descriptor ? descriptor->size : 0);
+  const oci::OnBytes on_bytes = [this, transfer](std::uint64_t bytes) {
+    session_.bytes_pushed += bytes;
+    session_.clock.add_bytes("push", bytes);
+    session_.progress.transfer_advanced(transfer, bytes);
+  };
+  const auto attempt = [&target, &blob, &descriptor, &on_bytes] {
+    return target.registry->upload(target.repository, blob, descriptor, on_bytes);
+  };
+  co_await run_attempts(session_.request.registries.push_retries, attempt);
+  ++session_.blobs_pushed;
+  session_.progress.transfer_finished(transfer, "");
+}
+
+Task<std::vector<std::string>> Publisher::push_image(const oci::Image& image) {
+  const PhaseClock::Activity pushing(session_.clock, "push");
+  std::vector<std::string> pushed;
+  for (auto& target : targets_) {
+    const bool present = co_await target.registry->has_blob(target.repository, image.manifest.config.digest);
+    if (!present) {
+      co_await target.registry->upload_bytes(target.repository, image.config_bytes, image.manifest.config.digest);
+      ++session_.blobs_pushed;
+    }
+    oci::RawManifest manifest;
+    manifest.bytes = image.manifest_bytes;
+    manifest.media_type = image.manifest.format == oci::ImageFormat::oci ? oci::media_type::oci_manifest : oci::media_type::docker_manifest;
+    manifest.digest = image.manifest_digest;
+    for (const auto& reference : target.references) {
+      const auto attempt = [&target, &reference, &manifest] {
+        return target.registry->put_manifest(target.repository, reference.tag, manifest);
+      };
+      co_await run_attempts(session_.request.registries.push_retries, attempt);
+      pushed.push_back(reference.text());
+    }
+  }
+  co_return pushed;
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,116 @@
+#include "engine/build/session.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "io/base/error.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+std::string host_only(const std::string& host) { return host == "index.docker.io" ? "registry-1.docker.io" : host; }
+
+io::http::ClientOptions client_options(const BuildRequest& request) {
+  const RegistrySettings& settings = request.registries;
+  io::http::ClientOptions options;
+  options.user_agent = "kiln/0.1";
+  options.defaults.skip_verify = settings.skip_tls_verify_push || settings.skip_tls_verify_pull;
+  const auto host_of = [&](const std::string& host) -> io::http::HostTls& {
+    const auto [entry, added] = options.hosts.try_emplace(host_only(host), options.defaults);
+    return entry->second;
+  };
+  for (const auto& host : settings.skip_tls_verify) host_of(host).skip_verify = true;
+  for (const auto& [host, file] : settings.certificates) host_of(host).extra_ca_files.push_back(file);
+  for (const auto& [host, pair] : settings.client_certificates) {
+    host_of(host).client_certificate_file = pair.first;
+    host_of(host).client_key_file = pair.second;
+  }
+  return options;
+}
+
+oci::HubOptions hub_options(const BuildRequest& request) {
+  const RegistrySettings& settings = request.registries;
+  oci::HubOptions options;
+  options.registry.upload_chunk_size = settings.upload_chunk_size;
+  options.mirrors = settings.mirrors;
+  options.no_fallback = settings.no_fallback;
+  options.access = [settings](std::string_view host, bool push) {
+    oci::RegistryAccess access;
+    access.plain_http = (push ? settings.insecure_push : settings.insecure_pull) || settings.insecure.contains(std::string(host));
+    return access;
+  };
+  return options;
+}
+
+std::string make_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making work directory '{}': {}", path, error.message()));
+  return path;
+}
+
+std::shared_ptr<const ContentDirectory> open_scratch(const std::string& path) {
+  auto directory = std::make_shared<ContentDirectory>();
+  directory->directory = io::UniqueFd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory->directory) io::throw_errno(errno, fmt::format("opening '{}'", path));
+  directory->description = "scratch directory";
+  return directory;
+}
+
+}  // namespace
+
+Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Progress& the_progress)
+    : runtime(the_runtime), request(the_request), progress(the_progress), http(the_runtime, client_options(the_request)),
+      hub(the_runtime, http, oci::CredentialStore::from_environment(the_runtime), hub_options(the_request)),
+      reader(io::make_file_reader(the_runtime)), spool_directory(make_directory(the_request.work_directory + "/spool")),
+      scratch_directory(make_directory(the_request.work_directory + "/scratch")), scratch(open_scratch(scratch_directory)),
+      probed(the_runtime.executor()), transfers(the_runtime.executor()) {
+  const auto clock_now = std::chrono::system_clock::now().time_since_epoch();
+  std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(clock_now).count();
+  std::int64_t nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(clock_now).count() % 1'000'000'000;
+  if (request.reproducible || request.source_date_epoch) {
+    seconds = request.source_date_epoch.value_or(0);
+    nanoseconds = 0;
+  }
+  now.seconds = seconds;
+  created = oci::format_rfc3339(oci::Timestamp(std::chrono::seconds(seconds) + std::chrono::nanoseconds(nanoseconds)));
+  // Kaniko's --reproducible: Go's zero time.
+  if (request.reproducible && !request.source_date_epoch) created = "0001-01-01T00:00:00Z";
+}
+
+io::Task<const SandboxChoice*> Session::choose_sandbox() {
+  while (probing) co_await probed.wait();
+  if (!sandbox) {
+    probing = true;
+    SandboxRequest wanted;
+    wanted.wanted = request.sandbox;
+    wanted.force = request.force;
+    wanted.allow_overlay = request.allow_overlay && request.snapshot_mode != SnapshotMode::full &&
+                           request.snapshot_mode != SnapshotMode::redo && request.snapshot_mode != SnapshotMode::time &&
+                           request.snapshot_mode != SnapshotMode::inode_ctime;
+    wanted.work_directory = request.work_directory;
+    std::exception_ptr failure;
+    try {
+      sandbox = co_await probe_sandbox(runtime, wanted);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    probing = false;
+    probed.notify_all();
+    if (failure) std::rethrow_exception(failure);
+    progress.message(fmt::format("sandbox {}{}: {}", name_of(sandbox->kind), sandbox->overlay ? " with overlay" : "", sandbox->reason));
+    if (!sandbox->all_ids) {
+      spdlog::warn("only one user id can be used on disk here: owners are exact in the layers, but every file looks like root's to a RUN");
+    }
+  }
+  co_return &*sandbox;
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,53 @@
+// What the parts of one build share.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/build/phases.hpp"
+#include "engine/build/request.hpp"
+#include "engine/context/context.hpp"
+#include "engine/plan/plan.hpp"
+#include "engine/sandbox/sandbox.hpp"
+#include "io/file/read_plan.hpp"
+#include "io/loop/task_group.hpp"
+#include "oci/image/config.hpp"
+#include "oci/registry/hub.hpp"
+
+namespace kiln::engine {
+
+struct Session {
+  Session(io::Runtime& the_runtime, const BuildRequest& the_request, Progress& the_progress);
+
+  io::Runtime& runtime;
+  const BuildRequest& request;
+  Progress& progress;
+  PhaseClock clock;
+  io::http::Client http;
+  oci::RegistryHub hub;
+  std::unique_ptr<io::FileReader> reader;
+  std::string spool_directory;
+  std::string scratch_directory;
+  std::shared_ptr<const ContentDirectory> scratch;  // files that belong to no root file system
+  std::optional<Context> context;
+  std::string dockerfile_name;  // for messages
+  std::string dockerfile_text;
+  Plan plan;
+  std::optional<SandboxChoice> sandbox;
+  io::Task<const SandboxChoice*> choose_sandbox();  // probed when the first RUN wants it
+  bool probing = false;
+  io::Notify probed;
+  FileTime now;                 // time of what the build itself makes
+  std::string created;          // the same as RFC 3339, for config and history
+  std::uint64_t bytes_pulled = 0;
+  std::uint64_t bytes_pushed = 0;
+  std::uint64_t blobs_pushed = 0;
+  std::uint64_t blobs_mounted = 0;
+  std::uint64_t blobs_present = 0;
+  int next_step = 0;
+  int next_transfer = 0;
+  io::TaskGroup transfers;      // downloads, captures and uploads: joined before the manifest is pushed
+};
+
+}  // namespace kiln::engine

@@ -1,0 +1,180 @@
+#include "engine/build/stage.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine/build/steps.hpp"
+#include "io/base/error.hpp"
+
+namespace kiln::engine {
+
+using io::Task;
+
+// Every needed stage is started; each waits for what it is built on.
+Task<StageResultPtr> StageRunner::run() {
+  for (int index = session_.plan.target;;) {
+    published_.insert(index);
+    const Source& base = session_.plan.stages[static_cast<std::size_t>(index)].base;
+    if (base.kind != Source::Kind::stage) break;
+    index = base.stage;
+  }
+  io::TaskGroup group(session_.runtime.executor());
+  for (const auto& stage : session_.plan.stages) {
+    if (!stage.needed) continue;
+    stages_[stage.index] = std::make_unique<Pending>(session_.runtime.executor());
+  }
+  for (const auto& stage : stages_) group.spawn(run_and_publish(stage.first));
+  co_await group.join();
+  co_return stages_[session_.plan.target]->result;
+}
+
+Task<void> StageRunner::run_and_publish(int index) {
+  Pending& pending = *stages_.at(index);
+  try {
+    pending.result = co_await run_stage(index);
+  } catch (...) {
+    pending.error = std::current_exception();
+  }
+  pending.changed.notify_all();
+  if (pending.error) std::rethrow_exception(pending.error);
+}
+
+Task<StageResultPtr> StageRunner::wait_for(int index) {
+  // A stage that only an ONBUILD trigger names was not known to be needed.
+  if (!stages_.contains(index)) {
+    stages_[index] = std::make_unique<Pending>(session_.runtime.executor());
+    co_await run_and_publish(index);
+  }
+  Pending& pending = *stages_.at(index);
+  while (!pending.result && !pending.error) co_await pending.changed.wait();
+  if (pending.error) throw io::Error(io::ErrorKind::cancelled, "a stage that this one needs failed");
+  co_return pending.result;
+}
+
+Task<StageResultPtr> StageRunner::image_source(oci::Reference reference, oci::Platform platform) {
+  const std::shared_ptr<BaseImage> image = co_await load_base_image(session_, std::move(reference), std::move(platform));
+  auto result = std::make_shared<StageResult>();
+  result->config = image->config;
+  result->format = image->manifest.format;
+  result->layers = image->layers;
+  result->base_layers = image->layers.size();
+  co_return result;
+}
+
+Task<StageResultPtr> StageRunner::start_from(const Source& source) {
+  if (source.kind == Source::Kind::stage) {
+    StageResultPtr stage = co_await wait_for(source.stage);
+    co_return stage;
+  }
+  if (source.kind == Source::Kind::image) {
+    const std::string key = source.image.text() + " " + source.platform.text();
+    if (const auto known = images_.find(key); known != images_.end()) co_return known->second;
+    StageResultPtr image = co_await image_source(source.image, source.platform);
+    images_[key] = image;
+    co_return image;
+  }
+  auto scratch = std::make_shared<StageResult>();
+  scratch->config = scratch_config(session_.request.platform);
+  scratch->tree = Tree();
+  co_return scratch;
+}
+
+// The Tree of a source that had no need of one while it ran.
+Task<void> StageRunner::ensure_tree(StageResultPtr stage) {
+  if (stage->tree) co_return;
+  const PhaseClock::Activity unpacking(session_.clock, "unpack");
+  Tree tree = co_await index_layers(session_.runtime, want_bytes(session_, stage->layers));
+  stage->tree = std::move(tree);
+}
+
+// In place there is one root for all: the next stage waits until it is free, and moves the old one aside.
+Task<void> StageRunner::make_rootfs(int index, StageResultPtr stage) {
+  const SandboxChoice* choice = co_await session_.choose_sandbox();
+  const std::unique_ptr<Sandbox> sandbox = make_sandbox(session_.runtime, *choice);
+  const auto paths = protected_paths(choice->kind, session_.request.kiln_directory, session_.request.ignore_var_run,
+                                     session_.request.ignore_paths);
+  const std::string directory = fmt::format("{}/rootfs-{}", session_.request.work_directory, index);
+  auto blobs = want_bytes(session_, stage->layers);
+  if (sandbox->shape() == RootfsShape::in_place) {
+    while (in_place_busy_) co_await in_place_free_.wait();
+    in_place_busy_ = true;
+    if (in_place_) co_await in_place_->move_aside();
+  }
+  stage->rootfs = std::make_shared<Rootfs>(session_.runtime, sandbox->shape(), directory, paths);
+  rootfses_.push_back(stage->rootfs);
+  if (sandbox->shape() == RootfsShape::in_place) in_place_ = stage->rootfs;
+  const PhaseClock::Activity unpacking(session_.clock, "unpack");
+  Tree tree = co_await stage->rootfs->unpack(std::move(blobs));
+  stage->tree = std::move(tree);
+}
+
+// Sources are waited for before "/" is taken: a stage that has it must not wait for one that needs it.
+Task<void> StageRunner::wait_for_sources(const ResolvedStage& resolved) {
+  for (const auto& step : resolved.steps) {
+    const auto* copy = std::get_if<CopyStep>(&step.action);
+    if (!copy || !copy->from) continue;
+    const StageResultPtr source = co_await start_from(*copy->from);
+    co_await ensure_tree(source);
+  }
+}
+
+Task<StageResultPtr> StageRunner::run_stage(int index) {
+  const PlannedStage& planned = session_.plan.stages[static_cast<std::size_t>(index)];
+  const StageResultPtr base = co_await start_from(planned.base);
+  auto stage = std::make_shared<StageResult>(*base);
+  stage->name = planned.name;
+  stage->rootfs.reset();
+  if (session_.request.format) stage->format = *session_.request.format;
+  if (planned.base.kind == Source::Kind::image) stage->base_layers = base->layers.size();
+  const bool published = published_.contains(index);
+  if (published && planned.base.kind == Source::Kind::image) {
+    for (const auto& layer : stage->layers) publisher_.push_layer(layer);
+  }
+
+  StageInput input{base->config, base->args, session_.created};
+  if (planned.base.kind != Source::Kind::stage) input.base.platform = session_.request.platform;
+  ResolvedStage resolved = resolve_stage(session_.plan, planned, session_.dockerfile_name, std::move(input));
+  stage->config = resolved.config;
+  stage->args = resolved.args;
+  if (resolved.steps.empty()) co_return stage;
+
+  std::size_t last_run = 0;
+  for (std::size_t i = 0; i < resolved.steps.size(); ++i) {
+    if (std::holds_alternative<RunStep>(resolved.steps[i].action)) last_run = i + 1;
+  }
+  std::unique_ptr<Sandbox> sandbox;
+  std::exception_ptr failure;
+  bool holds_root = false;
+  try {
+    if (resolved.runs) {
+      co_await wait_for_sources(resolved);
+      co_await make_rootfs(index, stage);
+      sandbox = make_sandbox(session_.runtime, *session_.sandbox);
+      holds_root = sandbox->shape() == RootfsShape::in_place;
+    } else {
+      co_await ensure_tree(stage);
+    }
+    Steps steps(*this, index, stage, resolved, sandbox.get(), last_run);
+    co_await steps.run();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (holds_root) {
+    in_place_busy_ = false;
+    in_place_free_.notify_all();
+  }
+  if (failure) std::rethrow_exception(failure);
+  co_return stage;
+}
+
+Task<void> StageRunner::clean_up() {
+  for (const auto& rootfs : rootfses_) {
+    // The last root in place stays unless --cleanup asks for more, as with Kaniko.
+    if (rootfs == in_place_ && !session_.request.cleanup) continue;
+    co_await rootfs->remove();
+  }
+}
+
+}  // namespace kiln::engine

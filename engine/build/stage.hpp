@@ -1,0 +1,72 @@
+// Stages at work: each runs its steps once its sources are there; stages that do not wait for each other run side by side.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/build/layers.hpp"
+#include "engine/build/publisher.hpp"
+#include "engine/plan/resolve.hpp"
+#include "engine/rootfs/rootfs.hpp"
+#include "engine/snapshot/detector.hpp"
+
+namespace kiln::engine {
+
+// What a stage, or an image that COPY --from names, has come to.
+struct StageResult {
+  std::string name;
+  oci::ImageConfig config;               // diff ids of the base only
+  std::map<std::string, std::string> args;
+  oci::ImageFormat format = oci::ImageFormat::docker;
+  std::vector<ImageLayerPtr> layers;     // base first
+  std::size_t base_layers = 0;
+  std::optional<Tree> tree;              // once somebody wanted it
+  std::shared_ptr<Rootfs> rootfs;        // if it had a RUN
+};
+using StageResultPtr = std::shared_ptr<StageResult>;
+
+class StageRunner {
+ public:
+  StageRunner(Session& session, Publisher& publisher) : session_(session), publisher_(publisher), in_place_free_(session.runtime.executor()) {}
+
+  // Runs the target and what it needs; gives the target's result.
+  io::Task<StageResultPtr> run();
+  // Deletes what RUNs left on disk.
+  io::Task<void> clean_up();
+
+ private:
+  struct Pending {
+    explicit Pending(const io::Executor& executor) : changed(executor) {}
+    StageResultPtr result;
+    std::exception_ptr error;
+    io::Notify changed;
+  };
+
+  io::Task<void> run_and_publish(int index);
+  io::Task<StageResultPtr> run_stage(int index);
+  io::Task<StageResultPtr> wait_for(int index);
+  io::Task<StageResultPtr> start_from(const Source& source);
+  io::Task<StageResultPtr> image_source(oci::Reference reference, oci::Platform platform);
+  io::Task<void> wait_for_sources(const ResolvedStage& resolved);
+  io::Task<void> ensure_tree(StageResultPtr stage);
+  io::Task<void> make_rootfs(int index, StageResultPtr stage);
+  void merge_target_settings(StageResult& stage) const;
+
+  // One stage's steps. `published`: its layers belong to the image that is pushed.
+  class Steps;
+  friend class Steps;
+
+  Session& session_;
+  Publisher& publisher_;
+  std::map<int, std::unique_ptr<Pending>> stages_;
+  std::map<std::string, StageResultPtr> images_;   // of COPY --from
+  std::set<int> published_;                        // the target and the stages it is built on
+  std::vector<std::shared_ptr<Rootfs>> rootfses_;
+  std::shared_ptr<Rootfs> in_place_;               // the stage that has "/"
+  bool in_place_busy_ = false;
+  io::Notify in_place_free_;
+};
+
+}  // namespace kiln::engine

@@ -1,0 +1,27 @@
+// The command line of Kaniko's executor.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/build/request.hpp"
+#include "tools/command/run_build.hpp"
+
+namespace kiln::tools {
+
+int executor_main(int argc, char** argv);
+
+struct ExecutorCommand {
+  engine::BuildRequest request;
+  RunSettings run;
+  std::string verbosity = "info";
+  std::string log_format = "color";
+  bool log_timestamp = false;
+  bool version = false;
+};
+
+// Arguments without the program's name, in pflag's syntax. Errors: io::Error(usage) naming the flag; for an unknown one the
+// nearest that is known.
+ExecutorCommand parse_executor(const std::vector<std::string>& arguments);
+
+}  // namespace kiln::tools

@@ -1,0 +1,20 @@
+// What a build shows: plain lines for logs, or a live view on a terminal.
+#pragma once
+
+#include <memory>
+
+#include "engine/build/request.hpp"
+
+namespace kiln::tools {
+
+std::unique_ptr<engine::Progress> make_plain_progress();
+
+// Redraws its lines in place on standard error, at most ten times a second.
+std::unique_ptr<engine::Progress> make_live_progress();
+
+// Digest, layers, bytes, seconds by phase and peak memory, as log lines.
+void log_summary(const engine::BuildResult& result);
+
+std::string human_bytes(std::uint64_t bytes);
+
+}  // namespace kiln::tools
