@@ -53,14 +53,31 @@ Task<StageResultPtr> StageRunner::wait_for(int index) {
   co_return pending.result;
 }
 
+Task<void> StageRunner::load_image(oci::Reference reference, oci::Platform platform, Pending& pending) {
+  try {
+    const std::shared_ptr<BaseImage> image = co_await load_base_image(session_, std::move(reference), std::move(platform));
+    pending.result = std::make_shared<StageResult>();
+    pending.result->config = image->config;
+    pending.result->format = image->manifest.format;
+    pending.result->layers = image->layers;
+    pending.result->base_layers = image->layers.size();
+  } catch (...) {
+    pending.error = std::current_exception();
+  }
+  pending.changed.notify_all();
+}
+
 Task<StageResultPtr> StageRunner::image_source(oci::Reference reference, oci::Platform platform) {
-  const std::shared_ptr<BaseImage> image = co_await load_base_image(session_, std::move(reference), std::move(platform));
-  auto result = std::make_shared<StageResult>();
-  result->config = image->config;
-  result->format = image->manifest.format;
-  result->layers = image->layers;
-  result->base_layers = image->layers.size();
-  co_return result;
+  auto& pending = images_[reference.text() + " " + platform.text()];
+  Pending* image = pending.get();
+  if (!image) {
+    pending = std::make_unique<Pending>(session_.runtime.executor());
+    image = pending.get();
+    co_await load_image(std::move(reference), std::move(platform), *image);
+  }
+  while (!image->result && !image->error) co_await image->changed.wait();
+  if (image->error) std::rethrow_exception(image->error);
+  co_return image->result;
 }
 
 Task<StageResultPtr> StageRunner::start_from(const Source& source) {
@@ -69,10 +86,7 @@ Task<StageResultPtr> StageRunner::start_from(const Source& source) {
     co_return stage;
   }
   if (source.kind == Source::Kind::image) {
-    const std::string key = source.image.text() + " " + source.platform.text();
-    if (const auto known = images_.find(key); known != images_.end()) co_return known->second;
     StageResultPtr image = co_await image_source(source.image, source.platform);
-    images_[key] = image;
     co_return image;
   }
   auto scratch = std::make_shared<StageResult>();

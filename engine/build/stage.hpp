@@ -49,6 +49,7 @@ class StageRunner {
   io::Task<StageResultPtr> wait_for(int index);
   io::Task<StageResultPtr> start_from(const Source& source);
   io::Task<StageResultPtr> image_source(oci::Reference reference, oci::Platform platform);
+  io::Task<void> load_image(oci::Reference reference, oci::Platform platform, Pending& pending);
   io::Task<void> wait_for_sources(const ResolvedStage& resolved);
   io::Task<void> ensure_tree(StageResultPtr stage);
   io::Task<void> make_rootfs(int index, StageResultPtr stage);
@@ -61,7 +62,7 @@ class StageRunner {
   Session& session_;
   Publisher& publisher_;
   std::map<int, std::unique_ptr<Pending>> stages_;
-  std::map<std::string, StageResultPtr> images_;   // of COPY --from
+  std::map<std::string, std::unique_ptr<Pending>> images_;  // bases and images of COPY --from, each loaded once
   std::set<int> published_;                        // the target and the stages it is built on
   std::vector<std::shared_ptr<Rootfs>> rootfses_;
   std::shared_ptr<Rootfs> in_place_;               // the stage that has "/"

@@ -118,7 +118,11 @@ Node CopyOperation::adjusted(Node node) const {
 // that is made takes the source's mode, and root's ids unless --chown says otherwise.
 void CopyOperation::copy_directory(const Tree& source, const std::string& from, const std::string& to, const IgnoreMatcher& excludes) {
   const Node* existing = tree_.find(to);
-  const Node top = *source.find(from);
+  Node top = *source.find(from);
+  if (from.empty() && rules_.from_context) {  // the context's own directory is nobody's file
+    top.mode = 0755;
+    top.mtime = rules_.now;
+  }
   if (existing && !existing->is_directory()) {
     throw io::Error(io::ErrorKind::context, fmt::format("cannot copy to non-directory: /{}", to));
   }

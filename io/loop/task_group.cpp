@@ -66,9 +66,9 @@ Task<void> TaskGroup::join() {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
   }
   const std::exception_ptr error = std::exchange(error_, nullptr);
-  const bool was_cancelled = std::exchange(cancelled_, false);
+  cancelled_ = false;
   if (error) std::rethrow_exception(error);
-  if (interrupted || was_cancelled) throw Error(ErrorKind::cancelled, "cancelled");
+  if (interrupted) throw Error(ErrorKind::cancelled, "cancelled");
 }
 
 }  // namespace kiln::io

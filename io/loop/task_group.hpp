@@ -35,8 +35,7 @@ class TaskGroup {
   // Waits until every child has ended; rethrows the first error. May be used again afterwards.
   Task<void> join();
 
-  // Asks every child to stop. The children end with Error(cancelled), which join() does not report unless it is the
-  // only reason.
+  // Asks every child to stop. The children end with Error(cancelled), which join() does not report: the caller knows.
   void cancel();
 
   std::size_t running() const noexcept { return children_.size(); }
