@@ -140,11 +140,6 @@ Task<void> stop_transfers(Session& session, std::exception_ptr& failure) {
   }
 }
 
-void remove_work_files(const BuildRequest& request) {
-  std::error_code ignored;
-  for (const char* name : {"/spool", "/scratch"}) std::filesystem::remove_all(request.work_directory + name, ignored);
-}
-
 }  // namespace
 
 Task<BuildResult> build(io::Runtime& runtime, BuildRequest request, Progress& progress) {
@@ -161,7 +156,6 @@ Task<BuildResult> build(io::Runtime& runtime, BuildRequest request, Progress& pr
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   if (failure) co_await stop_transfers(session, failure);
   co_await stages.clean_up();
-  remove_work_files(request);
   if (failure) std::rethrow_exception(failure);
   co_return result;
 }

@@ -71,7 +71,7 @@ struct BuildRequest {
   bool force = false;
   bool ignore_var_run = true;
   std::vector<std::string> ignore_paths;
-  std::string work_directory;                       // for the spool, scratch files and Rootfs; made if missing
+  std::string work_directory;                       // for the spool, scratch files and Rootfs; the caller's to remove
   std::string kiln_directory;                       // where the program lives; never touched in place
   bool cleanup = false;                             // in place: leave "/" empty at the end
   RegistrySettings registries;

@@ -109,7 +109,9 @@ Task<void> StageRunner::make_rootfs(int index, StageResultPtr stage) {
   const std::unique_ptr<Sandbox> sandbox = make_sandbox(session_.runtime, *choice);
   const auto paths = protected_paths(choice->kind, session_.request.kiln_directory, session_.request.ignore_var_run,
                                      session_.request.ignore_paths);
-  const std::string directory = fmt::format("{}/rootfs-{}", session_.request.work_directory, index);
+  // The work directory's own name is random, which spreads builds over the disk.
+  const std::string& work = session_.request.work_directory;
+  const std::string directory = fmt::format("{}/rootfs{}{}", work, index, work.substr(work.find_last_of("/-") + 1));
   auto blobs = want_bytes(session_, stage->layers);
   if (sandbox->shape() == RootfsShape::in_place) {
     while (in_place_busy_) co_await in_place_free_.wait();
@@ -117,7 +119,6 @@ Task<void> StageRunner::make_rootfs(int index, StageResultPtr stage) {
     if (in_place_) co_await in_place_->move_aside();
   }
   stage->rootfs = std::make_shared<Rootfs>(session_.runtime, sandbox->shape(), directory, paths);
-  rootfses_.push_back(stage->rootfs);
   if (sandbox->shape() == RootfsShape::in_place) in_place_ = stage->rootfs;
   const PhaseClock::Activity unpacking(session_.clock, "unpack");
   Tree tree = co_await stage->rootfs->unpack(std::move(blobs));
@@ -183,12 +184,9 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   co_return stage;
 }
 
+// In place only: everything else is below the work directory, which its owner throws away.
 Task<void> StageRunner::clean_up() {
-  for (const auto& rootfs : rootfses_) {
-    // The last root in place stays unless --cleanup asks for more, as with Kaniko.
-    if (rootfs == in_place_ && !session_.request.cleanup) continue;
-    co_await rootfs->remove();
-  }
+  if (in_place_ && session_.request.cleanup) co_await in_place_->remove();
 }
 
 }  // namespace kiln::engine

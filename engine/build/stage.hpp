@@ -33,7 +33,7 @@ class StageRunner {
 
   // Runs the target and what it needs; gives the target's result.
   io::Task<StageResultPtr> run();
-  // Deletes what RUNs left on disk.
+  // --cleanup.
   io::Task<void> clean_up();
 
  private:
@@ -64,7 +64,6 @@ class StageRunner {
   std::map<int, std::unique_ptr<Pending>> stages_;
   std::map<std::string, std::unique_ptr<Pending>> images_;  // bases and images of COPY --from, each loaded once
   std::set<int> published_;                        // the target and the stages it is built on
-  std::vector<std::shared_ptr<Rootfs>> rootfses_;
   std::shared_ptr<Rootfs> in_place_;               // the stage that has "/"
   bool in_place_busy_ = false;
   io::Notify in_place_free_;

@@ -1,6 +1,8 @@
 #include "engine/rootfs/rootfs.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,6 +38,16 @@ void make_directories(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", path, error.message()));
+}
+
+// ext4 puts a directory that is made below one with this flag into a block group chosen by its name's hash. Without it every
+// build lands where the last one was deleted, and each new file then walks past all inodes that were freed a moment ago.
+void spread_over_disk(const std::string& path) {
+  const io::UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int flags = 0;
+  if (!directory || ioctl(directory.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
+  flags |= FS_TOPDIR_FL;
+  ioctl(directory.get(), FS_IOC_SETFLAGS, &flags);  // other file systems refuse, and need it not
 }
 
 // Puts a layer's entries on disk, the content straight from the archive.
@@ -88,6 +100,7 @@ struct Rootfs::Impl {
 
 Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, std::string work_directory, std::set<std::string> protected_paths)
     : impl_(std::make_unique<Impl>(Impl{runtime, shape, std::move(work_directory), ProtectedPaths(protected_paths), {}, {}, {}, {}, false})) {
+  spread_over_disk(fs::path(impl_->work_directory).parent_path());
   make_directories(impl_->work_directory);
   if (shape == RootfsShape::in_place) {
     impl_->add_directory("/");

@@ -15,6 +15,7 @@
 #include "io/base/error.hpp"
 #include "tools/command/executor.hpp"
 #include "tools/command/kiln.hpp"
+#include "tools/command/work_directory.hpp"
 
 extern "C" int __nss_configure_lookup(const char* database, const char* service);
 
@@ -48,6 +49,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == kiln::engine::sandbox_init_name) return kiln::engine::sandbox_init_main(argc, argv);
+  if (argc > 2 && std::string_view(argv[1]) == kiln::tools::empty_trash_name) return kiln::tools::empty_trash_main(argv[2]);
   pin_name_service();
   keep_memory_flat();
   umask(022);

@@ -13,38 +13,13 @@
 
 #include "io/base/error.hpp"
 #include "tools/command/progress.hpp"
+#include "tools/command/work_directory.hpp"
 
 namespace kiln::tools {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-// A directory for this run alone, removed at the end.
-class WorkDirectory {
- public:
-  explicit WorkDirectory(const std::string& base) {
-    std::error_code error;
-    fs::create_directories(base, error);
-    std::string path = base + "/kiln-XXXXXX";
-    if (!mkdtemp(path.data())) io::throw_errno(errno, fmt::format("making a work directory in '{}'", base));
-    chmod_private(path);
-    path_ = path;
-  }
-  ~WorkDirectory() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);  // only if it is empty: an in-place root that was moved aside is removed by the build
-    if (fs::exists(path_, ignored)) fs::remove_all(path_, ignored);
-  }
-  WorkDirectory(const WorkDirectory&) = delete;
-  WorkDirectory& operator=(const WorkDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  // A RUN's user must be able to pass through to the overlay's directories.
-  static void chmod_private(const std::string& path) { fs::permissions(path, static_cast<fs::perms>(0711)); }
-  std::string path_;
-};
 
 std::string own_directory() {
   std::error_code ignored;
@@ -86,7 +61,7 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
   request.kiln_directory = own_directory();
   if (request.platform.architecture.empty()) request.platform = oci::host_platform();
   if (!request.source_date_epoch) request.source_date_epoch = source_date_epoch(request);
-  const WorkDirectory work(request.work_directory.empty() ? work_base(request.kiln_directory) : request.work_directory);
+  WorkDirectory work(request.work_directory.empty() ? work_base(request.kiln_directory) : request.work_directory);
   request.work_directory = work.path();
   request.ignore_paths.push_back(work.path());
   io::RuntimeOptions options;

@@ -1,0 +1,29 @@
+// The directory of one build: spool, scratch files, root file systems.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace kiln::tools {
+
+// Made below `base` under a random name. At the end it is renamed and deleted by a process of its own at low priority, as
+// git's automatic gc and Bazel's sandboxes do: deleting a root file system of 50,000 files takes longer than many builds.
+// KILN_FOREGROUND_CLEANUP=1 waits for it. Names: BASE/kiln-XXXXXX, then BASE/kiln-trash-XXXXXX.
+class WorkDirectory {
+ public:
+  explicit WorkDirectory(const std::string& base);
+  ~WorkDirectory();
+  WorkDirectory(const WorkDirectory&) = delete;
+  WorkDirectory& operator=(const WorkDirectory&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string base_;
+  std::string path_;
+};
+
+// Entry of the process that deletes: `kiln empty-trash DIRECTORY`. Refuses names that are not of this form.
+int empty_trash_main(const char* directory);
+inline constexpr std::string_view empty_trash_name = "empty-trash";
+
+}  // namespace kiln::tools
