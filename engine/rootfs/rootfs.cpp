@@ -142,6 +142,8 @@ Task<void> Rootfs::apply(Tree& tree, const Changes& changes) {
       const auto linked = node.link_id ? links.find(node.link_id) : links.end();
       if (linked != links.end()) {
         writer.link(change.path, linked->second, node);
+        // A new name changes the inode's ctime, so the first name's stamp is renewed too.
+        tree.update(linked->second, [&](Node& first) { first.stamp = node.stamp; });
       } else {
         writer.put(change.path, node, [&](int file) { copy_content(node.content, node.size, file, change.path); });
         if (node.link_id) links.emplace(node.link_id, change.path);

@@ -172,20 +172,19 @@ class Comparison {
     return result;
   }
 
-  // Names of one inode get one link_id; if one of them changed or is new, all of them are in the layer.
+  // Changed names of one inode get one link_id. A name that did not change is left out even when another name of its inode
+  // is new: an overlay, where a copy has no other names, shows it like that, and the layer must not depend on the shape.
   void join_links() {
     std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<Compared*>> inodes;
     for (auto& item : compared_) {
-      item.node.link_id = item.linked ? item.node.link_id : 0;
+      if (!item.changed) continue;
+      item.node.link_id = 0;
       if (item.linked) inodes[{item.device, item.node.stamp.inode}].push_back(&item);
     }
     for (auto& [inode, names] : inodes) {
-      const bool changed = std::any_of(names.begin(), names.end(), [](const Compared* item) { return item->changed; });
-      const std::uint64_t id = changed || names.front()->node.link_id == 0 ? tree_.new_link_id() : names.front()->node.link_id;
-      for (Compared* item : names) {
-        item->node.link_id = names.size() > 1 ? id : item->node.link_id;
-        item->changed = changed;
-      }
+      if (names.size() < 2) continue;
+      const std::uint64_t id = tree_.new_link_id();
+      for (Compared* item : names) item->node.link_id = id;
     }
   }
 

@@ -20,7 +20,7 @@ struct CompareSource {
 // Brings `tree` up to date with what the disk has at `candidates` and without `removed` (topmost paths), and gives what
 // changed. Fields of a node change only where the disk differs from the node's stamp, so that what the disk could not hold
 // (owners, devices) stays exact. A regular file whose metadata is what it was is compared by content and left out when
-// equal, unless it got a new hard link; all names of such a file are in the changes.
+// equal.
 io::Task<Changes> apply_candidates(io::Runtime& runtime, Tree& tree, std::vector<DiskEntry> candidates,
                                    std::vector<std::string> removed, CompareSource source);
 

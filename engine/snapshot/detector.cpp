@@ -96,18 +96,22 @@ class WalkDetector final : public Detector {
   }
 
  private:
-  // What base-layer files held before, for candidates that only a ctime or an inode gives away (a chown to the same owner):
-  // metadata cannot decide there, so the content is read, from the layer.
+  // What files held before, for candidates that only a ctime or an inode gives away (a chown to the same owner): metadata
+  // cannot decide there, so the content is read, from the layer or from where COPY took it.
   Task<std::map<std::string, Content>> fetch_originals(Rootfs& root, const Tree& before, const std::vector<DiskEntry>& entries) {
     std::map<std::string, Content> originals;
     std::vector<Content*> wanted;
     for (const auto& entry : entries) {
       const Node* node = before.find(entry.path);
-      if (!node || node->type != FileType::regular || !node->content.layer || !S_ISREG(entry.stamp.mode)) continue;
+      if (!node || node->type != FileType::regular || !S_ISREG(entry.stamp.mode)) continue;
+      const bool elsewhere = node->content.layer || (node->content.directory && node->content.directory != root.directories().back());
+      if (!elsewhere) continue;
       if (node->stamp.mtime_ns != entry.stamp.mtime_ns || node->stamp.size != entry.stamp.size) continue;
       originals[entry.path] = node->content;
     }
-    for (auto& [path, content] : originals) wanted.push_back(&content);
+    for (auto& [path, content] : originals) {
+      if (content.layer) wanted.push_back(&content);
+    }
     if (!wanted.empty()) co_await materialize_layer_contents(runtime_, std::move(wanted), root.scratch());
     co_return originals;
   }

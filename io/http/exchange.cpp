@@ -98,7 +98,7 @@ Task<Exchange> exchange(Connection& connection, Request& request, const std::str
   sender.cancel();
   try {
     co_await sender.join();
-  } catch (const Error&) {
+  } catch (...) {
     if (!error) error = std::current_exception();  // cancelled from outside while joining
   }
   connection.read_deadline().disarm();

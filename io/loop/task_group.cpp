@@ -52,7 +52,7 @@ Task<void> TaskGroup::join() {
     bool stop = false;
     try {
       co_await changed_.wait();
-    } catch (const Error&) {
+    } catch (...) {  // Error(cancelled), or Asio's operation_aborted when it was cancelled before it could wait
       stop = true;
     }
     if (stop) {

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# End-to-end: real builds against a real registry, checked by skopeo, umoci and tar; in userns on this machine and in place
+# inside runc. Usage: tests/e2e/build.sh BUILD-DIRECTORY
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd)
+WORK=$(mktemp -d /var/tmp/kiln-e2e.XXXXXX)
+registry_pid=
+trap '[ -z "$registry_pid" ] || kill "$registry_pid" 2> /dev/null; rm -rf "$WORK"' EXIT
+source "$here/lib.sh"
+export KILN_FOREGROUND_CLEANUP=1
+start_registry "$WORK"
+busybox_tar "$WORK/busybox.tar"
+layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
+skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/busybox:latest"
+
+executor() { timeout 120 "$build/executor" --registry-map "docker.io=$REGISTRY" --log-format text "$@"; }
+digest_of() { skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/$1"; }
+config_of() { skopeo inspect --tls-verify=false --config --raw "docker://$REGISTRY/$1"; }
+requests() { grep -c "$1" "$WORK/access.log" || true; }
+unpack() {
+  rm -rf "$WORK/pulled" "$WORK/bundle"
+  skopeo copy --quiet --src-tls-verify=false "docker://$REGISTRY/$1" "oci:$WORK/pulled:x"
+  umoci unpack --image "$WORK/pulled:x" "$WORK/bundle" > /dev/null 2>&1
+}
+
+# A context with what COPY has rules for.
+mkdir -p "$WORK/context/dir/deep" "$WORK/context/node_modules/x"
+cd "$WORK/context"
+echo hello > hello.txt && echo a > dir/a && echo b > dir/deep/b && ln -s a dir/link && ln dir/a dir/hard
+echo secret > node_modules/x/y && chmod 4755 dir/deep/b
+touch -d '2023-05-06 07:08:09 UTC' hello.txt dir/a dir/deep/b dir/deep dir
+printf 'node_modules\n*.md\n!keep.md\n' > .dockerignore && echo x > drop.md && echo y > keep.md
+tar -cJf archive.tar.xz dir
+cat > Dockerfile <<'DOCKERFILE'
+ARG BASE=busybox
+FROM ${BASE} AS build
+ARG VERSION=1
+ENV A=b C="d e"
+RUN echo "built $VERSION $A $C" > /out.txt && mkdir -p /made/by/run && echo x > /made/by/run/file
+RUN rm -r /made/by && ln /out.txt /out-hard && chmod 600 /bin/busybox && chmod 755 /bin/busybox && chmod 700 /usr/bin/capable && rm /opt/device
+
+FROM nowhere/unused:1 AS unused
+RUN exit 1
+
+FROM build AS middle
+RUN echo more >> /out.txt
+
+FROM busybox
+WORKDIR /srv/app
+COPY --from=middle /out.txt /made /srv/
+COPY --from=build --chown=app:extra /opt /copied
+COPY . /context/
+COPY dir/a* hello.txt ./
+COPY hello.txt /link/through
+ADD archive.tar.xz /unpacked
+RUN cat /srv/out.txt && rm /bin/env && mv /opt/data/two /opt/data/three && touch /new && id > /id
+USER app
+RUN id > /tmp/id && pwd > /tmp/pwd && echo "$HOME" > /tmp/home && chown app /tmp/id
+ENTRYPOINT ["/bin/cat"]
+CMD ["/srv/out.txt"]
+EXPOSE 80 9000-9001/udp
+LABEL x=y
+HEALTHCHECK --interval=5s CMD true
+DOCKERFILE
+
+check "a multi-stage build" executor -c "$WORK/context" -d "$REGISTRY/t/one:v1" --digest-file "$WORK/digest" --label z=w
+check "the digest file names what was pushed" same "$(cat "$WORK/digest" 2> /dev/null)" "$(digest_of t/one:v1)"
+check "umoci unpacks it" unpack t/one:v1
+root="$WORK/bundle/rootfs"
+check "RUN's output and ENV" same "$(cat "$root/srv/out.txt")" "$(printf 'built 1 b d e\nmore')"
+check "removed in RUN" test ! -e "$root/bin/env"
+check "moved in RUN" same "$(cat "$root/opt/data/three")" data
+check "a directory emptied by RUN has no content" test ! -e "$root/srv/by"
+check "ignored files stay out" test ! -e "$root/context/node_modules" -a ! -e "$root/context/drop.md" -a -e "$root/context/keep.md"
+check "times and modes of copied files" same "$(stat -c '%a %u:%g %Y' "$root/context/dir/deep/b")" "4755 0:0 1683356889"
+check "hard links of the context" same "$(stat -c %i "$root/context/dir/a")" "$(stat -c %i "$root/context/dir/hard")"
+check "symlinks of the context" same "$(readlink "$root/context/dir/link")" a
+check "a wildcard" same "$(cat "$root/srv/app/a")" a
+check "a destination behind a symlink" same "$(cat "$root/opt/data/through")" hello
+check "an xz archive" same "$(cat "$root/unpacked/dir/deep/b")" b
+check "--chown by name" same "$(stat -c '%u:%g' "$root/copied/data/one")" 1000:2000
+check "a stage's changes are seen" test ! -e "$root/copied/device"
+check "capabilities survive a chmod in RUN" same "$(getcap "$root/usr/bin/capable" | sed 's/.* //')" cap_net_raw=ep
+check "devices of the base" test -c "$root/opt/device"
+check "USER and its groups" same "$(cat "$root/tmp/id")" "uid=1000(app) gid=1000(app) groups=2000(extra)"
+check "HOME and directory" same "$(cat "$root/tmp/home" "$root/tmp/pwd")" "$(printf '/home/app\n/srv/app')"
+check "config" same "$(config_of t/one:v1 | jq -c '[.config.Entrypoint, .config.Cmd, .config.User, .config.WorkingDir, .config.Labels, (.config.ExposedPorts | keys), .config.Healthcheck]')" \
+  '[["/bin/cat"],["/srv/out.txt"],"app","/srv/app",{"x":"y","z":"w"},["80/tcp","9000/udp","9001/udp"],{"Test":["CMD-SHELL","true"],"Interval":5000000000}]'
+check "as many layers as history entries with one" same "$(config_of t/one:v1 | jq '[.history[] | select(.empty_layer | not)] | length')" \
+  "$(config_of t/one:v1 | jq '(.rootfs.diff_ids | length) - 1')"
+
+# The same bytes whatever the sandbox and the detector.
+reproducible() { executor -c "$WORK/context" -d "$REGISTRY/t/same:$1" --reproducible "${@:2}"; }
+check "reproducible, overlay" reproducible overlay
+expected=$(digest_of t/same:overlay)
+check "reproducible, no overlay" reproducible plain --no-overlay
+check "digest without overlay" same "$(digest_of t/same:plain)" "$expected"
+for mode in full redo time; do
+  check "reproducible, $mode" reproducible "$mode" --snapshot-mode "$mode"
+  check "digest with $mode" same "$(digest_of "t/same:$mode")" "$expected"
+done
+if [ -x "$build/image/kaniko/executor" ]; then
+  mkdir -p "$build/image/etc"
+  for profile in runtime-default crio; do
+    check "in place in a pod ($profile)" "$here/pod/run_in_pod" --profile "$profile" --rootfs "$build/image" --bind "$WORK/context:/workspace" \
+      --cwd /workspace -- /kaniko/executor -d "$REGISTRY/t/same:$profile" --registry-map "docker.io=$REGISTRY" --reproducible --log-format text
+    check "digest in place ($profile)" same "$(digest_of "t/same:$profile")" "$expected"
+  done
+fi
+
+# What the registry has is not sent again.
+before=$(requests 'PATCH\|method=PUT.*uploads\|"PUT /v2/t/one/blobs')
+check "the same build again" executor -c "$WORK/context" -d "$REGISTRY/t/same:again" --reproducible
+check "sends no blob" same "$(requests 'PUT /v2/t/same/blobs')" "$(grep -c 'PUT /v2/t/same/blobs' "$WORK/access.log")"
+printf 'FROM busybox\nLABEL only=metadata\n' > "$WORK/metadata"
+gets() { grep -c "GET /v2/library/busybox/blobs" "$WORK/access.log" || true; }
+before=$(gets)
+check "a change of metadata" executor -c "$WORK/context" -f "$WORK/metadata" -d "$REGISTRY/t/metadata:v1"
+check "moves no layer, only the config" same "$(($(gets) - before))" 1
+
+# Outputs that are files.
+check "archives" executor -c "$WORK/context" --no-push --tar-path "$WORK/image.tar" --oci-layout-path "$WORK/layout" --reproducible
+check "skopeo reads the docker archive" skopeo inspect --raw "docker-archive:$WORK/image.tar"
+check "skopeo reads the layout" skopeo inspect "oci:$WORK/layout"
+check "zstd layers" executor -c "$WORK/context" -d "$REGISTRY/t/zstd:v1" --compression zstd --image-format oci
+check "zstd layers are readable" skopeo copy --quiet --src-tls-verify=false "docker://$REGISTRY/t/zstd:v1" "dir:$WORK/zstd"
+
+# Failures.
+printf 'FROM busybox\nRUN exit 42\n' > "$WORK/fails"
+code=0
+executor -c "$WORK/context" -f "$WORK/fails" -d "$REGISTRY/t/fails:v1" > "$WORK/fails.log" 2>&1 || code=$?
+check "a failing RUN's code is ours" same "$code" 42
+check "and names file, line and command" grep -q 'fails:2: RUN exit 42' "$WORK/fails.log"
+check "and leaves no tag" bash -c "! skopeo inspect --tls-verify=false docker://$REGISTRY/t/fails:v1"
+printf 'FROM busybox\nCOPY nothing /x\n' > "$WORK/missing"
+check "a missing source is named" bash -c "! timeout 60 '$build/executor' -c '$WORK/context' -f '$WORK/missing' --no-push --registry-map docker.io=$REGISTRY > '$WORK/missing.log' 2>&1 && grep -q '\"/nothing\": not found' '$WORK/missing.log'"
+check "an unknown flag names the nearest" bash -c "! '$build/executor' --destinaton x > '$WORK/flag.log' 2>&1 && grep -q -- '--destination' '$WORK/flag.log'"
+printf 'FROM busybox\nRUN sleep 100\n' > "$WORK/sleeps"
+executor_pid() { "$build/executor" -c "$WORK/context" -f "$WORK/sleeps" -d "$REGISTRY/t/sleeps:v1" --registry-map "docker.io=$REGISTRY" > "$WORK/sleeps.log" 2>&1 & echo $!; }
+pid=$(executor_pid)
+for _ in $(seq 50); do pgrep -f '[s]leep 100' > /dev/null && break; sleep 0.1; done
+kill -TERM "$pid"
+stopped=no
+for _ in $(seq 20); do kill -0 "$pid" 2> /dev/null || { stopped=yes; break; }; sleep 0.1; done
+check "SIGTERM ends a build" same "$stopped" yes
+check "and what it started" bash -c "! pgrep -f '[s]leep 100'"
+
+echo "e2e: $passed passed, $failed failed"
+[ "$failed" = 0 ]
