@@ -30,6 +30,8 @@ target_compile_options(kiln_flags INTERFACE
 # Asio 1.22.1 does not know that clang 19 has coroutines.
 target_compile_definitions(kiln_flags INTERFACE
   ASIO_HAS_CO_AWAIT=1 ASIO_HAS_STD_COROUTINE=1 ASIO_NO_DEPRECATED=1 ASIO_SEPARATE_COMPILATION=1
+  # Said aloud, because Asio finds out by what was included before it, and files must not disagree on how memory is freed.
+  ASIO_HAS_STD_ALIGNED_ALLOC=1
   SPDLOG_FMT_EXTERNAL=1 _FILE_OFFSET_BITS=64)
 target_include_directories(kiln_flags INTERFACE ${PROJECT_SOURCE_DIR})
 
