@@ -52,8 +52,7 @@ void FlagSet::integer(const std::string& names, int& value, const std::string& h
 void FlagSet::boolean(const std::string& names, bool& value, const std::string& help) {
   const std::string name = long_name(names);
   names_.push_back(name);
-  app_.add_flag_function(names, [](std::int64_t) {}, help);
-  CLI::Option* option = app_.get_option(name);
+  CLI::Option* option = app_.add_flag(names, help);
   option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   checks_.push_back([option, &value, name] {
     if (option->count() > 0) value = parse_boolean(name, option->results().back());
