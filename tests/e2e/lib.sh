@@ -31,6 +31,18 @@ CONFIG
   wait_for_port "$port"
 }
 
+# start_faulty DIRECTORY OPTIONS...: a server that breaks what DIRECTORY/rules says (see faulty_registry.py), logged in
+# DIRECTORY/log. Sets FAULTY and adds to faulty_pids.
+start_faulty() {
+  local directory=$1
+  FAULTY="127.0.0.1:$(free_port)"
+  mkdir -p "$directory"
+  touch "$directory/rules" "$directory/log"
+  python3 "$here/faulty_registry.py" --listen "$FAULTY" --rules "$directory/rules" --log "$directory/log" "${@:2}" 2> "$directory/errors" &
+  faulty_pids+=($!)
+  wait_for_port "${FAULTY##*:}"
+}
+
 # layout_from_tar ROOT.tar LAYOUT: an OCI layout with that one layer, tagged latest.
 layout_from_tar() {
   python3 - "$1" "$2" <<'PYTHON'
