@@ -16,6 +16,7 @@ namespace {
 
 constexpr int most_redirects = 10;
 constexpr std::size_t most_discarded = 64U << 10U;
+constexpr std::size_t longest_line = 8U << 10U;  // of a chunk's size or a trailer
 
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -80,16 +81,9 @@ struct Response::State {
   }
 
   Task<std::string> read_line() {
-    std::string line;
-    std::byte byte{};
-    while (true) {
-      const std::size_t count = co_await read_raw({&byte, 1});
-      if (count == 0) throw Error(ErrorKind::network, fmt::format("reading from {}: the body ended too early", url.authority()));
-      if (byte == std::byte{'\n'}) break;
-      line += static_cast<char>(byte);
-      if (line.size() > 8192) throw Error(ErrorKind::protocol, "a chunk's line is too long");
-    }
-    if (line.ends_with('\r')) line.pop_back();
+    connection->read_deadline().arm(idle);
+    std::string line = co_await connection->read_line(longest_line);
+    connection->read_deadline().disarm();
     co_return line;
   }
 
@@ -118,6 +112,11 @@ Task<Response> Client::Impl::send_once(Request& request) {
   std::string key = request.url.scheme + "://" + request.url.authority();
   if (proxy) key += " " + proxy->text();
   request.headers.set("Host", request.url.authority());
+  if (absolute && !proxy->user_info.empty()) {
+    request.headers.set("Proxy-Authorization", basic_login(percent_decode(proxy->user_info)));
+  } else {
+    request.headers.remove("Proxy-Authorization");  // a redirect may lead past the proxy
+  }
   if (!request.headers.get("User-Agent")) request.headers.set("User-Agent", options.user_agent);
   if (request.body) {
     if (request.body->size) {
@@ -252,10 +251,15 @@ Task<std::string> Response::read_all(std::size_t limit) {
 Task<void> Response::discard() {
   std::vector<std::byte> buffer(16U << 10U);
   std::size_t total = 0;
-  while (!state_->ended && total < most_discarded) {
-    const std::size_t count = co_await read_some(buffer);
-    total += count;
+  try {
+    while (!state_->ended && total < most_discarded) {
+      const std::size_t count = co_await read_some(buffer);
+      total += count;
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::network && error.kind() != ErrorKind::protocol) throw;
   }
+  state_->ended = true;
   state_->connection.reset();
 }
 

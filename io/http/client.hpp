@@ -79,7 +79,7 @@ class Response {
   Task<std::size_t> read_some(MutableBytes buffer);
   // The whole body; Error(protocol) above `limit` bytes.
   Task<std::string> read_all(std::size_t limit = 4U << 20U);
-  // Reads and drops the rest, at most 64 KiB; more closes the connection.
+  // Reads and drops the rest, at most 64 KiB; more, or a body that breaks off, closes the connection and is no error.
   Task<void> discard();
 
   Response(Response&&) noexcept;
@@ -121,7 +121,7 @@ class Client {
 
   // Sends and gives the response once its header is complete. Any status is a response, not an error.
   // Errors: network (connect, TLS, broken or timed-out transfer), protocol (not HTTP), cancelled.
-  // A request on a kept-alive connection that the server had already closed is sent again on a new one.
+  // An idempotent request on a kept-alive connection that the server had already closed is sent again on a new one.
   Task<Response> send(Request request);
 
   // Bytes over the wire since the start, for the summary: bodies only.

@@ -23,14 +23,6 @@ namespace {
 
 using asio::ip::tcp;
 
-std::string base64(std::string_view text) {
-  std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
-
 bool is_address(const std::string& host) {
   asio::error_code error;
   asio::ip::make_address(host, error);
@@ -41,20 +33,27 @@ bool is_address(const std::string& host) {
 
 void Deadline::arm(std::chrono::milliseconds after) {
   timer_.expires_after(after);
-  timer_.async_wait([this](asio::error_code error) {
-    if (error) return;
+  const unsigned round = ++*round_;
+  timer_.async_wait([this, round, alive = std::weak_ptr<unsigned>(round_)](asio::error_code error) {
+    const auto current = alive.lock();
+    if (error || !current || *current != round) return;
     expired_ = true;
     asio::error_code ignored;
     socket_.close(ignored);
   });
 }
 
-void Deadline::disarm() { timer_.cancel(); }
+void Deadline::disarm() {
+  ++*round_;
+  timer_.cancel();
+}
 
 Connection::Connection(const Executor& executor, std::string name)
     : name_(std::move(name)), socket_(executor), read_deadline_(executor, socket_), write_deadline_(executor, socket_) {}
 
-Connection::~Connection() {
+Connection::~Connection() { close(); }
+
+void Connection::close() {
   asio::error_code ignored;
   socket_.close(ignored);
 }
@@ -88,7 +87,8 @@ Task<void> Connection::connect(std::string host, std::uint16_t port) {
   const auto endpoints =
       co_await resolver.async_resolve(host, std::to_string(port), asio::redirect_error(asio::use_awaitable, error));
   co_await throw_if_cancelled();
-  if (error) fail("finding the address of", error);
+  // Closing the socket does not end a look-up, and connecting would open the socket again.
+  if (error || read_deadline_.expired()) fail("finding the address of", error);
   co_await asio::async_connect(socket_, endpoints, asio::redirect_error(asio::use_awaitable, error));
   co_await throw_if_cancelled();
   if (error) fail("connecting to", error);
@@ -102,7 +102,7 @@ Task<void> Connection::tunnel(const Url& url, const Url& proxy, const std::strin
   Headers headers;
   headers.set("Host", target);
   headers.set("User-Agent", user_agent);
-  if (!proxy.user_info.empty()) headers.set("Proxy-Authorization", "Basic " + base64(proxy.user_info));
+  if (!proxy.user_info.empty()) headers.set("Proxy-Authorization", basic_login(percent_decode(proxy.user_info)));
   const std::string head = format_request_head("CONNECT", target, headers);
   asio::error_code error;
   co_await asio::async_write(socket_, asio::buffer(head), asio::redirect_error(asio::use_awaitable, error));
@@ -148,12 +148,45 @@ Task<void> Connection::handshake(TlsContexts& tls, const Url& url) {
 }
 
 Task<std::size_t> Connection::read_some(MutableBytes buffer) {
-  if (ahead_given_ < ahead_.size()) {
-    const std::size_t count = std::min(buffer.size(), ahead_.size() - ahead_given_);
-    std::memcpy(buffer.data(), ahead_.data() + ahead_given_, count);
+  if (!ahead().empty()) {
+    const std::size_t count = std::min(buffer.size(), ahead().size());
+    std::memcpy(buffer.data(), ahead().data(), count);
     ahead_given_ += count;
     co_return count;
   }
+  const std::size_t count = co_await read_from_socket(buffer);
+  co_return count;
+}
+
+Task<std::string> Connection::read_line(std::size_t longest) {
+  constexpr std::size_t piece = 16U << 10U;
+  while (true) {
+    const std::string_view text = as_text(ahead());
+    const auto newline = text.find('\n');
+    if (newline != std::string_view::npos) {
+      std::string line(text.substr(0, newline));
+      if (line.ends_with('\r')) line.pop_back();
+      ahead_given_ += newline + 1;
+      co_return line;
+    }
+    if (text.size() > longest) throw Error(ErrorKind::protocol, fmt::format("reading from {}: a line is too long", name_));
+    ahead_.erase(ahead_.begin(), ahead_.begin() + static_cast<std::ptrdiff_t>(ahead_given_));
+    ahead_given_ = 0;
+    const std::size_t kept = ahead_.size();
+    ahead_.resize(kept + piece);
+    std::size_t count = 0;
+    try {
+      count = co_await read_from_socket(MutableBytes(ahead_).subspan(kept));
+    } catch (...) {
+      ahead_.resize(kept);
+      throw;
+    }
+    ahead_.resize(kept + count);
+    if (count == 0) throw Error(ErrorKind::network, fmt::format("reading from {}: the body ended too early", name_));
+  }
+}
+
+Task<std::size_t> Connection::read_from_socket(MutableBytes buffer) {
   asio::error_code error;
   std::size_t count = 0;
   const auto target = asio::buffer(buffer.data(), buffer.size());
@@ -192,7 +225,7 @@ void Connection::unread(Bytes bytes) {
 }
 
 bool Connection::idle_and_open() {
-  if (!socket_.is_open() || ahead_given_ < ahead_.size()) return false;
+  if (!socket_.is_open() || !ahead().empty()) return false;
   char byte = 0;
   return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }

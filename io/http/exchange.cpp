@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include <asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
@@ -43,7 +44,8 @@ Task<void> send_body(Connection& connection, Request& request, Counters& counter
   if (left != 0) throw Error(ErrorKind::internal, "a request body is shorter than it said");
 }
 
-// Sends head and body. An error is kept: the server may have answered before it stopped listening.
+// Sends head and body. An error is kept: the server may have answered before it stopped listening. A body that could not be
+// produced ends the connection, for no answer will come.
 Task<void> send_all(Connection& connection, Request& request, std::string head, Counters& counters, Sending& sending) {
   try {
     const std::array<asio::const_buffer, 1> buffers = {asio::buffer(head)};
@@ -52,6 +54,7 @@ Task<void> send_all(Connection& connection, Request& request, std::string head, 
     sending.done = true;
   } catch (...) {
     sending.error = std::current_exception();
+    if (as_error(sending.error).kind() != ErrorKind::network) connection.close();
   }
   connection.read_deadline().arm(request.timeouts.response);
 }
@@ -77,6 +80,9 @@ Task<ResponseHead> read_head(Connection& connection, bool& anything) {
   }
 }
 
+// Methods that may be sent twice (RFC 9110 section 9.2.2).
+bool is_idempotent(const std::string& method) { return method != "POST" && method != "PATCH"; }
+
 }  // namespace
 
 Task<Exchange> exchange(Connection& connection, Request& request, const std::string& target, bool reused, Counters& counters,
@@ -95,6 +101,10 @@ Task<Exchange> exchange(Connection& connection, Request& request, const std::str
   } catch (...) {
     error = std::current_exception();
   }
+  // A cancelled coroutine may not wait, not even for its children, before its state has been reset.
+  const auto state = co_await asio::this_coro::cancellation_state;
+  const bool cancelled = state.cancelled() != asio::cancellation_type::none;
+  if (cancelled) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   sender.cancel();
   try {
     co_await sender.join();
@@ -102,6 +112,10 @@ Task<Exchange> exchange(Connection& connection, Request& request, const std::str
     if (!error) error = std::current_exception();  // cancelled from outside while joining
   }
   connection.read_deadline().disarm();
+  if (cancelled) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    throw Error(ErrorKind::cancelled, "cancelled");
+  }
   if (!error) {
     result.body_sent = sending.done;
     co_return result;
@@ -113,7 +127,7 @@ Task<Exchange> exchange(Connection& connection, Request& request, const std::str
     const Error cause = as_error(sending.error);
     if (cause.kind() != ErrorKind::network && cause.kind() != ErrorKind::cancelled) throw cause;
   }
-  if (reused && !anything && reading.kind() == ErrorKind::network) throw StaleConnection();
+  if (reused && !anything && is_idempotent(request.method) && reading.kind() == ErrorKind::network) throw StaleConnection();
   throw reading;
 }
 

@@ -24,8 +24,8 @@ struct Exchange {
 };
 
 // Sends `request` in origin form (or absolute form for a plain proxy) and reads the response head; interim 1xx answers are
-// skipped. The body is sent beside reading, so an early answer ends it. Throws StaleConnection when `reused` and the
-// server closed before answering anything.
+// skipped. The body is sent beside reading, so an early answer ends it. Throws StaleConnection when `reused`, the server
+// closed before answering anything, and the method may be sent twice: a PATCH whose fate is not known may have been applied.
 Task<Exchange> exchange(Connection& connection, Request& request, const std::string& target, bool reused, Counters& counters,
                         const Executor& executor);
 

@@ -140,4 +140,17 @@ std::string percent_encode(std::string_view text) {
   return encoded;
 }
 
+std::string percent_decode(std::string_view text) {
+  std::string decoded;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    unsigned byte = 0;
+    const std::string_view digits = text.substr(at + 1, 2);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+    const bool encoded = text[at] == '%' && digits.size() == 2 && error == std::errc() && end == digits.data() + 2;
+    decoded += encoded ? static_cast<char>(byte) : text[at];
+    if (encoded) at += 2;
+  }
+  return decoded;
+}
+
 }  // namespace kiln::io::http

@@ -29,5 +29,7 @@ Url resolve_url(const Url& base, std::string_view reference);
 
 // Percent-encodes all but unreserved characters (RFC 3986 section 2.3).
 std::string percent_encode(std::string_view text);
+// The reverse; what is no encoded byte stays as it is.
+std::string percent_decode(std::string_view text);
 
 }  // namespace kiln::io::http

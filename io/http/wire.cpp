@@ -1,5 +1,7 @@
 #include "io/http/wire.hpp"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -127,6 +129,14 @@ std::string format_request_head(std::string_view method, std::string_view target
   }
   head += "\r\n";
   return head;
+}
+
+std::string basic_login(std::string_view text) {
+  std::string encoded(4 * ((text.size() + 2) / 3) + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  encoded.resize(static_cast<std::size_t>(size));
+  return "Basic " + encoded;
 }
 
 BodyFraming framing_of(std::string_view request_method, const ResponseHead& head) {

@@ -31,6 +31,9 @@ std::uint64_t parse_chunk_size(std::string_view line);
 // Request line and header fields. Errors: Error(usage) for control characters in a field.
 std::string format_request_head(std::string_view method, std::string_view target, const Headers& headers);
 
+// The value of an Authorization or Proxy-Authorization field for "user:password" (RFC 7617).
+std::string basic_login(std::string_view user_and_password);
+
 // How a response body is delimited.
 struct BodyFraming {
   enum class Kind { none, length, chunked, until_close } kind = Kind::none;

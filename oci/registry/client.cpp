@@ -1,6 +1,7 @@
 #include "oci/registry/client.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "io/base/error.hpp"
 #include "oci/image/json_fields.hpp"
@@ -37,9 +38,12 @@ Registry::Registry(io::Runtime& runtime, http::Client& http, std::shared_ptr<Cre
 Registry::~Registry() = default;
 const std::string& Registry::host() const noexcept { return impl_->session.host(); }
 
+// By digest the bytes must have that one; by tag, the one that the registry says they have.
 Task<RawManifest> Registry::get_manifest(std::string repository, std::string reference) {
-  const std::string doing = fmt::format("getting manifest {}:{}", repository, reference);
+  const bool by_digest = reference.starts_with("sha256:");
+  const std::string doing = fmt::format("getting manifest {}{}{}", repository, by_digest ? '@' : ':', reference);
   Session::Call call;
+  call.doing = doing;
   call.path = manifest_path(repository, reference);
   call.repository = repository;
   call.headers = accept_manifests();
@@ -50,6 +54,7 @@ Task<RawManifest> Registry::get_manifest(std::string repository, std::string ref
     http::Response response = co_await impl_->session.send(call);
     if (response.status() != 200) co_await impl_->session.refuse(std::move(response), doing);
     manifest.media_type = content_type(response);
+    const std::string wanted(by_digest ? reference : response.headers().get("Docker-Content-Digest").value_or(""));
     try {
       manifest.bytes = co_await response.read_all(8U << 20U);
     } catch (const io::Error& error) {
@@ -58,15 +63,18 @@ Task<RawManifest> Registry::get_manifest(std::string repository, std::string ref
     }
     if (!failure) {
       manifest.digest = Digest::of(io::as_bytes(manifest.bytes));
-      if (!reference.starts_with("sha256:") || manifest.digest.text() == reference) co_return manifest;
-      failure = io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: the bytes have digest {}", host(), doing, manifest.digest.text()));
+      if (!wanted.starts_with("sha256:") || manifest.digest.text() == wanted) co_return manifest;
+      failure = io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: the bytes have digest {} and not {}", host(), doing,
+                                                                manifest.digest.text(), wanted));
     }
     if (attempt >= impl_->session.options().attempts) throw *failure;
+    co_await io::sleep_for(http::backoff_delay({}, attempt));
   }
 }
 
 Task<std::optional<Descriptor>> Registry::head_manifest(std::string repository, std::string reference) {
   Session::Call call;
+  call.doing = fmt::format("asking for manifest {}:{}", repository, reference);
   call.method = "HEAD";
   call.path = manifest_path(repository, reference);
   call.repository = repository;
@@ -82,22 +90,33 @@ Task<std::optional<Descriptor>> Registry::head_manifest(std::string repository, 
 
 Task<void> Registry::put_manifest(std::string repository, std::string reference, RawManifest manifest) {
   Session::Call call;
+  call.doing = fmt::format("putting manifest {} as {}:{}", manifest.digest.text(), repository, reference);
   call.method = "PUT";
   call.path = manifest_path(repository, reference);
   call.repository = repository;
   call.actions = "pull,push";
   call.headers.set("Content-Type", manifest.media_type);
   call.body = [bytes = manifest.bytes] { return http::Body::text(bytes); };
-  http::Response response = co_await impl_->session.send(call);
-  if (response.status() != 201 && response.status() != 200 && response.status() != 202) {
-    co_await impl_->session.refuse(std::move(response), fmt::format("putting manifest {}:{}", repository, reference));
+  // A registry that took other bytes has tagged those: then the right ones are put over them.
+  for (int attempt = 1;; ++attempt) {
+    http::Response response = co_await impl_->session.send(call);
+    if (response.status() != 201 && response.status() != 200 && response.status() != 202) {
+      co_await impl_->session.refuse(std::move(response), call.doing);
+    }
+    const std::string stored(response.headers().get("Docker-Content-Digest").value_or(""));
+    co_await response.discard();
+    if (!stored.starts_with("sha256:") || stored == manifest.digest.text()) co_return;
+    const io::Error failure(io::ErrorKind::integrity, fmt::format("registry {}: {}: it stored {}", host(), call.doing, stored));
+    if (attempt >= impl_->session.options().attempts) throw failure;
+    spdlog::warn("{}; putting it again", failure.message());
+    co_await io::sleep_for(http::backoff_delay({}, attempt));
   }
-  co_await response.discard();
 }
 
 Task<std::string> Registry::get_blob(std::string repository, Descriptor descriptor, std::size_t limit) {
   const std::string doing = fmt::format("getting blob {}@{}", repository, descriptor.digest.text());
   Session::Call call;
+  call.doing = doing;
   call.path = fmt::format("/v2/{}/blobs/{}", repository, descriptor.digest.text());
   call.repository = repository;
   for (int attempt = 1;; ++attempt) {
@@ -114,11 +133,13 @@ Task<std::string> Registry::get_blob(std::string repository, Descriptor descript
     if (!failure && Digest::of(io::as_bytes(bytes)) == descriptor.digest) co_return bytes;
     if (!failure) failure = io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: the bytes have another digest", host(), doing));
     if (attempt >= impl_->session.options().attempts) throw *failure;
+    co_await io::sleep_for(http::backoff_delay({}, attempt));
   }
 }
 
 Task<bool> Registry::has_blob(std::string repository, Digest digest) {
   Session::Call call;
+  call.doing = fmt::format("asking for blob {}@{}", repository, digest.text());
   call.method = "HEAD";
   call.path = fmt::format("/v2/{}/blobs/{}", repository, digest.text());
   call.repository = repository;
@@ -128,12 +149,16 @@ Task<bool> Registry::has_blob(std::string repository, Digest digest) {
   co_return response.status() == 200;
 }
 
-Task<bool> Registry::is_empty(std::string repository) {
+namespace {
+
+// A user who may push need not be allowed to list tags: what is refused, or makes no sense, is no answer.
+Task<bool> has_no_tags(Session& session, std::string repository) {
   Session::Call call;
+  call.doing = fmt::format("listing the tags of {}", repository);
   call.path = fmt::format("/v2/{}/tags/list?n=1", repository);
   call.repository = repository;
   call.actions = "pull,push";
-  http::Response response = co_await impl_->session.send(call);
+  http::Response response = co_await session.send(call);
   const int status = response.status();
   const std::string body = co_await response.read_all(1U << 20U);
   if (status == 404) co_return true;
@@ -141,6 +166,19 @@ Task<bool> Registry::is_empty(std::string repository) {
   const Json document = parse_json_object(body, "the list of tags");
   const Json* tags = member(document, "tags");
   co_return !tags || tags->empty();
+}
+
+}  // namespace
+
+Task<bool> Registry::is_empty(std::string repository) {
+  bool empty = false;
+  try {
+    empty = co_await has_no_tags(impl_->session, std::move(repository));
+  } catch (const io::Error& error) {
+    if (error.kind() != io::ErrorKind::denied && error.kind() != io::ErrorKind::protocol) throw;
+    spdlog::debug("{}", error.message());
+  }
+  co_return empty;
 }
 
 }  // namespace kiln::oci

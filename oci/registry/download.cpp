@@ -1,6 +1,10 @@
 // Downloading a blob: in ranges where it is large and the registry allows it, continued where it broke, its digest
 // computed as the spool grows.
+//
+// A byte of the spool is written once. Consumers read, and the digest is computed, while the rest still comes in: a server
+// that ignores Range and starts again from the first byte may not change what they have seen.
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -25,71 +29,127 @@ struct Transfer {
   Descriptor descriptor;
   SpoolBlobPtr blob;
   OnBytes on_bytes;
+  io::Notify answered;          // the first request: then it is known whether the registry gives ranges
+  std::optional<bool> ranges;
+
+  std::string doing() const { return fmt::format("downloading blob {} of {}", descriptor.digest.text(), repository); }
+  io::Error error(io::ErrorKind kind, const std::string& what) const {
+    return io::Error(kind, fmt::format("registry {}: {}: {}", session.host(), doing(), what));
+  }
 };
 
-// Copies a response's body to the spool from `offset`; gives where it stopped. A broken body is not an error here.
-Task<std::uint64_t> copy_body(Transfer& transfer, http::Response& response, std::uint64_t offset, std::uint64_t end) {
+struct Piece {
+  std::size_t size = 0;
+  bool last = false;  // the body has ended or broken off
+};
+
+// Fills `buffer` as far as the body goes. A broken body is not an error here.
+Task<Piece> read_piece(http::Response& response, io::MutableBytes buffer) {
+  Piece piece;
+  while (piece.size < buffer.size() && !piece.last) {
+    std::size_t count = 0;
+    try {
+      count = co_await response.read_some(buffer.subspan(piece.size));
+    } catch (const io::Error& error) {
+      if (error.kind() != io::ErrorKind::network) throw;
+      spdlog::debug("{}; going on from there", error.message());
+    }
+    piece.size += count;
+    piece.last = count == 0;
+  }
+  co_return piece;
+}
+
+// Copies bytes `begin` to `end` to the spool from a body that starts at byte `from`, which is not after `begin`; gives
+// where it stopped.
+Task<std::uint64_t> copy_body(Transfer& transfer, http::Response& response, std::uint64_t from, std::uint64_t begin, std::uint64_t end) {
   const io::ByteBudget::Lease lease = co_await transfer.session.runtime().budget().acquire(piece_size);
   std::vector<std::byte> buffer(piece_size);
-  while (offset < end) {
-    std::size_t filled = 0;
-    bool broken = false;
-    while (filled < buffer.size() && offset + filled < end) {
-      std::size_t count = 0;
-      try {
-        const auto wanted = std::min<std::uint64_t>(buffer.size() - filled, end - offset - filled);
-        count = co_await response.read_some(io::MutableBytes(buffer).subspan(filled, static_cast<std::size_t>(wanted)));
-      } catch (const io::Error& error) {
-        if (error.kind() != io::ErrorKind::network) throw;
-        spdlog::debug("{}; going on at byte {}", error.message(), offset + filled);
-        broken = true;
-      }
-      if (count == 0) break;
-      filled += count;
-      if (transfer.on_bytes) transfer.on_bytes(count);
-      if (filled < count) break;
+  bool last = false;
+  while (from < end && !last) {
+    const std::uint64_t wanted = from < begin ? begin - from : end - from;
+    const io::MutableBytes target = io::MutableBytes(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, wanted)));
+    const Piece piece = co_await read_piece(response, target);
+    if (from >= begin && piece.size > 0) {
+      auto write = [&transfer, target, from, piece] { transfer.blob->write_at(from, target.first(piece.size)); };
+      co_await io::offload(transfer.session.runtime().cpu(), write);
+      transfer.blob->announce();
+      if (transfer.on_bytes) transfer.on_bytes(piece.size);
     }
-    auto write = [&transfer, &buffer, offset, filled] { transfer.blob->write_at(offset, io::Bytes(buffer).first(filled)); };
-    co_await io::offload(transfer.session.runtime().cpu(), write);
-    transfer.blob->announce();
-    offset += filled;
-    if (filled == 0 || broken) break;
+    from += piece.size;
+    last = piece.last;
   }
-  co_return offset;
+  co_return std::max(from, begin);
 }
 
 Session::Call call_for(const Transfer& transfer, std::uint64_t begin, std::uint64_t end) {
   Session::Call call;
+  call.doing = transfer.doing();
   call.path = fmt::format("/v2/{}/blobs/{}", transfer.repository, transfer.descriptor.digest.text());
   call.repository = transfer.repository;
   if (begin != 0 || end != transfer.descriptor.size) call.headers.set("Range", fmt::format("bytes={}-{}", begin, end - 1));
   return call;
 }
 
-// The bytes from `begin` to `end`, in as many requests as it takes.
+// "bytes 0-99/1234" (RFC 9110 section 14.4): has the registry answered the range that was asked for, at least its start?
+void check_range(const Transfer& transfer, const http::Response& response, std::uint64_t begin) {
+  const std::string_view field = response.headers().get("Content-Range").value_or("");
+  std::uint64_t first = 0;
+  const std::string_view text = field.starts_with("bytes ") ? field.substr(6) : std::string_view();
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), first);
+  if (error == std::errc() && end != text.data() + text.size() && *end == '-' && first == begin) return;
+  throw transfer.error(io::ErrorKind::protocol, fmt::format("bytes from {} on were asked for, and '{}' was answered", begin, field));
+}
+
+void remember_ranges(Transfer& transfer, bool ranges) {
+  if (transfer.ranges) return;
+  transfer.ranges = ranges;
+  transfer.answered.notify_all();
+}
+
+// The bytes from `begin` to `end`, in as many requests as it takes. The first answer of a transfer may be all of the blob:
+// then it is used as such.
 Task<void> download_range(Transfer& transfer, std::uint64_t begin, std::uint64_t end) {
   const int attempts = transfer.session.options().attempts;
   int without_progress = 0;
   while (begin < end) {
-    if (without_progress > 0) {
-      if (without_progress >= attempts) {
-        throw io::Error(io::ErrorKind::network, fmt::format("registry {}: downloading blob {}: the transfer keeps breaking at byte {}",
-                                                            transfer.session.host(), transfer.descriptor.digest.text(), begin));
-      }
-      co_await io::sleep_for(http::backoff_delay({}, without_progress));
+    if (without_progress >= attempts) {
+      throw transfer.error(io::ErrorKind::network, fmt::format("the transfer keeps breaking at byte {}", begin));
     }
+    if (without_progress > 0) co_await io::sleep_for(http::backoff_delay({}, without_progress));
     http::Response response = co_await transfer.session.send(call_for(transfer, begin, end));
-    std::uint64_t from = begin;
-    if (response.status() == 200) {
-      from = 0;  // no ranges here: from the start, the bytes that are there are written again
-    } else if (response.status() != 206) {
-      co_await transfer.session.refuse(std::move(response), fmt::format("downloading blob {}", transfer.descriptor.digest.text()));
+    if (response.status() != 200 && response.status() != 206) {
+      co_await transfer.session.refuse(std::move(response), transfer.doing());
     }
-    const std::uint64_t reached = co_await copy_body(transfer, response, from, end);
+    const bool partial = response.status() == 206;
+    if (partial) check_range(transfer, response, begin);
+    if (!partial && !transfer.ranges) end = transfer.descriptor.size;
+    remember_ranges(transfer, partial);
+    const std::uint64_t reached = co_await copy_body(transfer, response, partial ? begin : 0, begin, end);
     without_progress = reached > begin ? 1 : without_progress + 1;
-    if (reached >= end) break;
-    begin = std::max(begin, reached);
+    begin = reached;
   }
+}
+
+Task<void> download_later_range(Transfer& transfer, std::uint64_t begin, std::uint64_t end) {
+  while (!transfer.ranges) co_await transfer.answered.wait();
+  if (*transfer.ranges) co_await download_range(transfer, begin, end);
+}
+
+Task<void> download_all(Transfer& transfer) {
+  const RegistryOptions& options = transfer.session.options();
+  const std::uint64_t size = transfer.descriptor.size;
+  if (size <= options.parallel_download_above || options.ranges < 2) {
+    co_await download_range(transfer, 0, size);
+    co_return;
+  }
+  io::TaskGroup group(transfer.session.runtime().executor());
+  const std::uint64_t step = (size / options.ranges / piece_size + 1) * piece_size;
+  group.spawn(download_range(transfer, 0, std::min(size, step)));
+  for (std::uint64_t begin = step; begin < size; begin += step) {
+    group.spawn(download_later_range(transfer, begin, std::min(size, begin + step)));
+  }
+  co_await group.join();
 }
 
 // Hashes the spool as it grows: whatever the order of arrival, the bytes go in from first to last.
@@ -107,22 +167,6 @@ Task<void> hash_spool(Transfer& transfer, io::Sha256& hash) {
   }
 }
 
-// The first range tells whether the registry knows ranges: a 200 means one stream for all of it.
-Task<void> download_all(Transfer& transfer) {
-  const RegistryOptions& options = transfer.session.options();
-  const std::uint64_t size = transfer.descriptor.size;
-  if (size <= options.parallel_download_above || options.ranges < 2) {
-    co_await download_range(transfer, 0, size);
-    co_return;
-  }
-  io::TaskGroup group(transfer.session.runtime().executor());
-  const std::uint64_t step = (size / options.ranges / piece_size + 1) * piece_size;
-  for (std::uint64_t begin = 0; begin < size; begin += step) {
-    group.spawn(download_range(transfer, begin, std::min(size, begin + step)));
-  }
-  co_await group.join();
-}
-
 Task<void> download_and_hash(Transfer& transfer) {
   io::Sha256 hash;
   io::TaskGroup group(transfer.session.runtime().executor());
@@ -131,16 +175,15 @@ Task<void> download_and_hash(Transfer& transfer) {
   co_await group.join();
   const Digest digest = Digest::from(hash.finish());
   if (digest != transfer.descriptor.digest) {
-    throw io::Error(io::ErrorKind::integrity,
-                    fmt::format("registry {}: downloading blob {} of {}: the bytes have digest {}", transfer.session.host(),
-                                transfer.descriptor.digest.text(), transfer.repository, digest.text()));
+    throw transfer.error(io::ErrorKind::integrity, fmt::format("the bytes have digest {}", digest.text()));
   }
 }
 
 }  // namespace
 
 Task<void> Registry::download(std::string repository, Descriptor descriptor, SpoolBlobPtr blob, OnBytes on_bytes) {
-  Transfer transfer{impl_->session, std::move(repository), std::move(descriptor), std::move(blob), std::move(on_bytes)};
+  Transfer transfer{impl_->session, std::move(repository), std::move(descriptor), std::move(blob), std::move(on_bytes),
+                    io::Notify(impl_->session.runtime().executor()), {}};
   std::exception_ptr failure;
   try {
     co_await download_and_hash(transfer);

@@ -1,9 +1,14 @@
 #include "oci/registry/hub.hpp"
 
+#include <algorithm>
+#include <chrono>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "io/base/error.hpp"
+#include "io/http/retry.hpp"
+#include "io/loop/notify.hpp"
 
 namespace kiln::oci {
 
@@ -78,19 +83,24 @@ std::vector<Place> places_of(const Reference& reference, const HubOptions& optio
 
 io::Task<PulledManifest> RegistryHub::pull_manifest(Reference reference, Platform platform) {
   const std::vector<Place> places = places_of(reference, impl_->options);
-  std::optional<io::Error> failure;
-  for (const auto& place : places) {
-    try {
-      PulledManifest pulled =
-          co_await pull_from(for_pull(place.host), place.repository, reference.manifest_reference(), platform);
-      co_return pulled;
-    } catch (const io::Error& error) {
-      if (error.kind() == io::ErrorKind::cancelled) throw;
-      failure = error;
+  for (int tried = 0;; ++tried) {
+    std::optional<io::Error> failure;
+    for (const auto& place : places) {
+      try {
+        PulledManifest pulled =
+            co_await pull_from(for_pull(place.host), place.repository, reference.manifest_reference(), platform);
+        co_return pulled;
+      } catch (const io::Error& error) {
+        if (error.kind() == io::ErrorKind::cancelled) throw;
+        failure = error;
+      }
+      if (places.size() > 1) spdlog::warn("{}: {}", reference.text(), failure->message());
     }
-    if (places.size() > 1) spdlog::warn("{}: {}", reference.text(), failure->message());
+    const bool may_pass = io::http::is_retryable_error(*failure) || failure->kind() == io::ErrorKind::integrity;
+    if (!may_pass || tried >= impl_->options.pull_retries) throw failure->add_context("pulling " + reference.text());
+    spdlog::warn("{}; pulling again", failure->message());
+    co_await io::sleep_for(std::chrono::seconds(1LL << std::min(tried, 6)));
   }
-  throw failure->add_context("pulling " + reference.text());
 }
 
 }  // namespace kiln::oci

@@ -18,6 +18,7 @@ struct HubOptions {
   // registry -> "host[/prefix]" in order; "docker.io" and "index.docker.io" are one.
   std::map<std::string, std::vector<std::string>> mirrors;
   bool no_fallback = false;
+  int pull_retries = 0;  // how often all places are asked for a manifest again after a failure that may pass
 };
 
 // Where a pull found its image.
@@ -35,7 +36,8 @@ class RegistryHub {
   Registry& for_push(const std::string& host);
   Registry& for_pull(const std::string& host);
   // Mirrors in order, then the registry itself; an index is resolved to the manifest for `platform`. A mirror that fails
-  // is logged and passed over; the last error is thrown when none has it.
+  // is logged and passed over; the last error is thrown when none has it. Each request is tried again by itself, too
+  // (RegistryOptions::attempts); `pull_retries` begins all of it anew.
   io::Task<PulledManifest> pull_manifest(Reference reference, Platform platform);
 
  private:

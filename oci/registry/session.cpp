@@ -1,7 +1,5 @@
 #include "oci/registry/session.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cctype>
 
@@ -10,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "io/base/error.hpp"
+#include "io/http/wire.hpp"
 #include "oci/image/json_fields.hpp"
 
 namespace kiln::oci {
@@ -18,14 +17,6 @@ namespace {
 
 using io::Task;
 namespace http = io::http;
-
-std::string base64(std::string_view text) {
-  std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
 
 // Hosts that Kaniko's library always allows http for: loopback, private addresses (RFC 1918), *.local.
 bool is_local_host(const std::string& host) {
@@ -96,21 +87,35 @@ std::string describe_error(int status, std::string_view body) {
 Session::Session(io::Runtime& runtime, http::Client& http, std::shared_ptr<CredentialStore> credentials, std::string host,
                  RegistryAccess access, RegistryOptions options)
     : runtime_(runtime), http_(http), credentials_(std::move(credentials)), host_(std::move(host)), access_(access),
-      options_(std::move(options)) {}
+      options_(std::move(options)), login_ended_(runtime.executor()) {}
 
 http::Url Session::url_of(const std::string& path) const {
   if (path.find("://") != std::string::npos) return http::parse_url(path);
   return http::parse_url(fmt::format("{}://{}{}", scheme_, network_host(host_), path));
 }
 
+bool Session::is_ours(const http::Url& url) const { return url.same_origin(url_of("/v2/")); }
+
 // https unless http is allowed and https does not answer.
 Task<void> Session::choose_scheme() {
-  if (!scheme_.empty()) co_return;
   const std::string host_only = http::parse_url("https://" + network_host(host_)).host;
   if (!access_.plain_http && !is_local_host(host_only)) {
     scheme_ = "https";
     co_return;
   }
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  for (int tried = 1;; ++tried) {
+    std::optional<io::Error> failure = co_await probe_schemes();
+    if (!failure) co_return;
+    const bool again = http::is_retryable_error(*failure) && tried < options_.attempts && std::chrono::steady_clock::now() < give_up;
+    if (!again) throw failure->add_context(fmt::format("registry {}", host_));
+    co_await io::sleep_for(http::backoff_delay({}, tried));
+  }
+}
+
+// Sets the scheme, or gives what went wrong. A certificate that cannot be trusted is an answer, and no reason to go on
+// without TLS; it is not asked for again.
+Task<std::optional<io::Error>> Session::probe_schemes() {
   std::optional<io::Error> failure;
   for (const char* scheme : {"https", "http"}) {
     http::Request request;
@@ -120,28 +125,34 @@ Task<void> Session::choose_scheme() {
       http::Response response = co_await http_.send(std::move(request));
       co_await response.discard();
       scheme_ = scheme;
-      co_return;
+      co_return std::nullopt;
     } catch (const io::Error& error) {
       if (error.kind() == io::ErrorKind::cancelled) throw;
-      // A certificate that cannot be trusted is an answer, and not a reason to go on without TLS.
-      const bool certificate = error.message().find("certificate") != std::string::npos;
-      if (!failure || certificate) failure = error;
-      if (certificate) break;
+      if (error.message().find("certificate") != std::string::npos) {
+        co_return io::Error(io::ErrorKind::denied, error.message());
+      }
+      if (!failure) failure = error;
     }
   }
-  throw failure->add_context(fmt::format("registry {}", host_));
+  co_return failure;
+}
+
+std::string Session::authorization_for(const std::string& scope) {
+  const auto token = tokens_.find(scope);
+  if (token == tokens_.end()) return {};
+  if (token->second.expires >= std::chrono::steady_clock::now()) return token->second.authorization;
+  tokens_.erase(token);
+  return {};
 }
 
 Task<http::Response> Session::send_authorized(const Call& call, const std::string& scope, bool retry) {
-  const auto token = tokens_.find(scope);
-  const std::string authorization = token == tokens_.end() ? "" : token->second.authorization;
+  const std::string authorization = authorization_for(scope);
   const auto make_request = [this, call, authorization] {
     http::Request request;
     request.method = call.method;
     request.url = url_of(call.path);
     request.headers = call.headers;
-    const bool ours = request.url.authority() == url_of("/v2/").authority();
-    if (!authorization.empty() && ours) request.headers.set("Authorization", authorization);
+    if (!authorization.empty() && is_ours(request.url)) request.headers.set("Authorization", authorization);
     if (!options_.upload_user_agent.empty()) request.headers.set("User-Agent", options_.upload_user_agent);
     if (call.body) request.body = call.body();
     return request;
@@ -149,7 +160,7 @@ Task<http::Response> Session::send_authorized(const Call& call, const std::strin
   http::RetryPolicy policy;
   policy.attempts = retry ? options_.attempts : 1;
   http::Response response =
-      co_await http::send_with_retry(http_, make_request, policy, fmt::format("registry {}", host_));
+      co_await http::send_with_retry(http_, make_request, policy, fmt::format("registry {}: {}", host_, call.doing));
   co_return response;
 }
 
@@ -158,14 +169,14 @@ Task<http::Response> Session::send(Call call) {
   std::string scope;
   if (!call.repository.empty()) scope = fmt::format("repository:{}:{}", call.repository, call.actions);
   if (!call.more_scope.empty()) scope += " " + call.more_scope;
-  const auto token = tokens_.find(scope);
-  if (token != tokens_.end() && token->second.expires < std::chrono::steady_clock::now()) tokens_.erase(token);
+  const std::string refused = authorization_for(scope);
   http::Response response = co_await send_authorized(call, scope, call.retry);
-  if (response.status() != 401) co_return response;
+  // Another host's challenge is not answered: the login is this registry's.
+  if (response.status() != 401 || !is_ours(response.url())) co_return response;
   const auto header = response.headers().get("WWW-Authenticate");
   const std::string challenge(header.value_or(""));
   co_await response.discard();
-  const bool logged_in = co_await log_in(call, scope, challenge);
+  const bool logged_in = co_await renew_login(call, scope, challenge, refused);
   if (!logged_in) {
     throw io::Error(io::ErrorKind::denied,
                     fmt::format("registry {} wants a login for {}, and there is none: add one to config.json (DOCKER_CONFIG)",
@@ -174,12 +185,31 @@ Task<http::Response> Session::send(Call call) {
   response = co_await send_authorized(call, scope, call.retry);
   if (response.status() == 401) {
     tokens_.erase(scope);
-    const std::string body = co_await response.read_all(64U << 10U);
+    const std::string body = co_await read_error_body(response);
     throw io::Error(io::ErrorKind::denied,
                     fmt::format("registry {} refuses {} on {} for {}: {}", host_, call.actions, call.repository,
                                 login_.empty() ? "an anonymous user" : fmt::format("user '{}'", login_), describe_error(401, body)));
   }
   co_return response;
+}
+
+// One login at a time for each scope; who waited for it uses what it got.
+Task<bool> Session::renew_login(const Call& call, const std::string& scope, std::string challenge, std::string refused) {
+  while (logging_in_.contains(scope)) co_await login_ended_.wait();
+  const std::string current = authorization_for(scope);
+  if (!current.empty() && current != refused) co_return true;
+  logging_in_.insert(scope);
+  bool logged_in = false;
+  std::exception_ptr failure;
+  try {
+    logged_in = co_await log_in(call, scope, std::move(challenge));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  logging_in_.erase(scope);
+  login_ended_.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  co_return logged_in;
 }
 
 // Answers a challenge; false when it asks for a login that we do not have.
@@ -193,12 +223,11 @@ Task<bool> Session::log_in(const Call& call, const std::string& scope, std::stri
     if (!credentials.registry_token.empty()) {
       token.authorization = "Bearer " + credentials.registry_token;
     } else {
-      token.authorization = co_await fetch_token(challenge, credentials, scope);
-      token.expires = std::chrono::steady_clock::now() + std::chrono::seconds(50);
+      token = co_await fetch_token(challenge, credentials, scope);
     }
   } else if (challenge.scheme == "basic") {
     if (credentials.anonymous()) co_return false;
-    token.authorization = "Basic " + base64(credentials.username + ":" + credentials.password);
+    token.authorization = http::basic_login(credentials.username + ":" + credentials.password);
   } else {
     throw io::Error(io::ErrorKind::protocol, fmt::format("registry {} asks for an unknown kind of login: '{}'", host_, text));
   }
@@ -206,8 +235,9 @@ Task<bool> Session::log_in(const Call& call, const std::string& scope, std::stri
   co_return true;
 }
 
-// Docker's token authentication: GET with Basic, or POST with a refresh token (OAuth2).
-Task<std::string> Session::fetch_token(Challenge challenge, Credentials credentials, std::string scope) {
+// Docker's token authentication: GET with Basic, or POST with a refresh token (OAuth2). A token that does not say for how
+// long is good for 60 s (distribution, Token Authentication Specification); all are renewed a little before their end.
+Task<Session::Token> Session::fetch_token(Challenge challenge, Credentials credentials, std::string scope) {
   const http::Url realm = io::with_context(fmt::format("registry {}: its token service", host_),
                                            [&] { return http::parse_url(challenge.parameters["realm"]); });
   const std::string service = challenge.parameters["service"];
@@ -224,7 +254,7 @@ Task<std::string> Session::fetch_token(Challenge challenge, Credentials credenti
       }
       request.url.target += (realm.target.find('?') == std::string::npos ? "?" : "&") + query;
       if (!credentials.username.empty()) {
-        request.headers.set("Authorization", "Basic " + base64(credentials.username + ":" + credentials.password));
+        request.headers.set("Authorization", http::basic_login(credentials.username + ":" + credentials.password));
       }
     } else {
       request.method = "POST";
@@ -239,27 +269,47 @@ Task<std::string> Session::fetch_token(Challenge challenge, Credentials credenti
   policy.attempts = options_.attempts;
   http::Response response = co_await http::send_with_retry(http_, make_request, policy, fmt::format("token service of {}", host_));
   const int status = response.status();
-  const std::string body = co_await response.read_all(1U << 20U);
   if (status != 200) {
+    const std::string body = co_await read_error_body(response);
     throw io::Error(io::ErrorKind::denied,
                     fmt::format("registry {}: its token service at {} refuses {}: {}", host_, realm.authority(),
                                 credentials.username.empty() ? "an anonymous user" : fmt::format("user '{}'", credentials.username),
                                 describe_error(status, body)));
   }
+  const std::string body = co_await response.read_all(1U << 20U);
   const Json answer = parse_json_object(body, fmt::format("the answer of the token service of {}", host_));
-  std::string token = text_field(answer, "token");
-  if (token.empty()) token = text_field(answer, "access_token");
-  if (token.empty()) throw io::Error(io::ErrorKind::protocol, fmt::format("the token service of {} gave no token", host_));
-  co_return "Bearer " + token;
+  std::string text = text_field(answer, "token");
+  if (text.empty()) text = text_field(answer, "access_token");
+  if (text.empty()) throw io::Error(io::ErrorKind::protocol, fmt::format("the token service of {} gave no token", host_));
+  const Json* lifetime = member(answer, "expires_in");
+  const std::int64_t seconds = lifetime && lifetime->is_number_integer() ? lifetime->get<std::int64_t>() : 60;
+  Token token;
+  token.authorization = "Bearer " + text;
+  token.expires = std::chrono::steady_clock::now() + std::chrono::seconds(std::clamp<std::int64_t>(seconds, 60, 86'400)) * 5 / 6;
+  co_return token;
+}
+
+// The body of an error may break off or be endless: the status is what counts.
+Task<std::string> Session::read_error_body(http::Response& response) {
+  std::string body;
+  try {
+    body = co_await response.read_all(256U << 10U);
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::cancelled) throw;
+  }
+  co_return body;
 }
 
 Task<void> Session::refuse(http::Response response, std::string doing) {
   const int status = response.status();
-  const std::string body = co_await response.read_all(256U << 10U);
+  const std::string body = co_await read_error_body(response);
   const std::string text = fmt::format("registry {}: {}: {}", host_, doing, describe_error(status, body));
   if (status == 404) throw io::Error(io::ErrorKind::not_found, text);
   if (status == 401 || status == 403) throw io::Error(io::ErrorKind::denied, text + " (is the login right, and may it do this?)");
   if (http::is_retryable_status(status)) throw io::Error(io::ErrorKind::network, text);
+  if (status == 413) {
+    throw io::Error(io::ErrorKind::unsupported, text + " (something on the way limits the size of requests: send pieces with --upload-chunk-size)");
+  }
   throw io::Error(io::ErrorKind::protocol, text);
 }
 

@@ -6,11 +6,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "io/http/client.hpp"
 #include "io/http/retry.hpp"
+#include "io/loop/notify.hpp"
 #include "oci/registry/client.hpp"
 
 namespace kiln::oci {
@@ -31,6 +33,7 @@ class Session {
           RegistryAccess access, RegistryOptions options);
 
   struct Call {
+    std::string doing;       // for messages: "getting manifest a/b:latest"
     std::string method = "GET";
     std::string path;        // "/v2/..." or an absolute URL that the registry gave
     std::string repository;  // for the login and the scope
@@ -41,7 +44,8 @@ class Session {
     bool retry = true;                     // try again on 429, 5xx and broken connections
   };
 
-  // Any status but 401 (which is answered by logging in) comes back. Errors name the registry.
+  // Any status but the registry's own 401 (which is answered by logging in) comes back. Errors name the registry and what
+  // was being done. Logins are only sent to the registry's own scheme, host and port.
   io::Task<io::http::Response> send(Call call);
 
   // Throws for a response that is not what was hoped for: not_found, denied, protocol; with the registry's words.
@@ -54,9 +58,18 @@ class Session {
 
  private:
   io::Task<io::http::Response> send_authorized(const Call& call, const std::string& scope, bool retry);
+  struct Token {
+    std::string authorization;
+    std::chrono::steady_clock::time_point expires;
+  };
+  std::string authorization_for(const std::string& scope);  // empty: none, or expired
+  io::Task<bool> renew_login(const Call& call, const std::string& scope, std::string challenge, std::string refused);
   io::Task<bool> log_in(const Call& call, const std::string& scope, std::string challenge);
-  io::Task<std::string> fetch_token(Challenge challenge, Credentials credentials, std::string scope);
+  io::Task<Token> fetch_token(Challenge challenge, Credentials credentials, std::string scope);
+  static io::Task<std::string> read_error_body(io::http::Response& response);
+  bool is_ours(const io::http::Url& url) const;
   io::Task<void> choose_scheme();
+  io::Task<std::optional<io::Error>> probe_schemes();
 
   io::Runtime& runtime_;
   io::http::Client& http_;
@@ -66,11 +79,9 @@ class Session {
   RegistryOptions options_;
   std::string scheme_;  // empty until the first request
   std::string login_;   // user name that was used, for messages
-  struct Token {
-    std::string authorization;
-    std::chrono::steady_clock::time_point expires;
-  };
   std::map<std::string, Token> tokens_;  // by scope
+  std::set<std::string> logging_in_;     // scopes
+  io::Notify login_ended_;
 };
 
 struct Registry::Impl {

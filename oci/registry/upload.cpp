@@ -66,8 +66,21 @@ http::Body spool_body(Upload& upload, std::uint64_t begin, std::optional<std::ui
   return body;
 }
 
+// The digest, once it is known.
+std::optional<Digest> digest_of(const Upload& upload) {
+  if (upload.known) return upload.known->digest;
+  if (upload.blob && upload.blob->completed()) return upload.blob->digest();
+  return std::nullopt;
+}
+
+std::string doing(const Upload& upload) {
+  const auto digest = digest_of(upload);
+  return fmt::format("uploading {} to {}", digest ? digest->text() : "a growing layer", upload.repository);
+}
+
 Session::Call call_for(const Upload& upload, std::string method, std::string path) {
   Session::Call call;
+  call.doing = doing(upload);
   call.method = std::move(method);
   call.path = std::move(path);
   call.repository = upload.repository;
@@ -95,13 +108,14 @@ std::optional<std::uint64_t> received_range(const http::Response& response) {
 }
 
 Task<void> start(Upload& upload) {
+  upload.location.clear();
+  upload.offset = 0;
   http::Response response =
       co_await upload.session.send(call_for(upload, "POST", fmt::format("/v2/{}/blobs/uploads/", upload.repository)));
   if (response.status() != 202 || !response.headers().get("Location")) {
-    co_await upload.session.refuse(std::move(response), fmt::format("starting an upload to {}", upload.repository));
+    co_await upload.session.refuse(std::move(response), fmt::format("{}: starting", doing(upload)));
   }
   take_location(upload, response);
-  upload.offset = 0;
   co_await response.discard();
 }
 
@@ -110,55 +124,65 @@ std::string with_digest(const std::string& location, const Digest& digest) {
 }
 
 // The last request: the digest, and all of the blob when nothing has been sent yet.
-Task<void> finish(Upload& upload, const Digest& digest, std::optional<std::uint64_t> whole_size) {
+Task<void> finish(Upload& upload, Digest digest, std::function<http::Body()> whole) {
   Session::Call call = call_for(upload, "PUT", with_digest(upload.location, digest));
   call.headers.set("Content-Type", "application/octet-stream");
-  if (whole_size) call.body = [&upload, whole_size] { return spool_body(upload, 0, whole_size); };
+  call.body = std::move(whole);
   call.retry = false;
   http::Response response = co_await upload.session.send(call);
   if (response.status() != 201 && response.status() != 204) {
-    co_await upload.session.refuse(std::move(response), fmt::format("ending the upload of {}", digest.text()));
+    co_await upload.session.refuse(std::move(response), fmt::format("{}: ending", doing(upload)));
   }
   const auto stored = response.headers().get("Docker-Content-Digest");
   if (stored && *stored != digest.text()) {
-    throw io::Error(io::ErrorKind::integrity, fmt::format("registry {}: uploading {}: it stored {}", upload.session.host(), digest.text(), *stored));
+    throw io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: it stored {}", upload.session.host(), doing(upload), *stored));
   }
   co_await response.discard();
 }
 
-Task<void> send_patch(Upload& upload, std::uint64_t begin, std::optional<std::uint64_t> end, bool as_chunk) {
+// Sends from `offset` to `end`, or to where the growing blob ends. The registry may take less of it, and says so; a Range
+// that claims more than was sent is not believed.
+Task<void> send_patch(Upload& upload, std::optional<std::uint64_t> end) {
+  const std::uint64_t begin = upload.offset;
   Session::Call call = call_for(upload, "PATCH", upload.location);
   call.headers.set("Content-Type", "application/octet-stream");
-  if (as_chunk) call.headers.set("Content-Range", fmt::format("{}-{}", begin, *end - 1));
+  if (end) call.headers.set("Content-Range", fmt::format("{}-{}", begin, *end - 1));
   call.body = [&upload, begin, end] { return spool_body(upload, begin, end); };
   call.retry = false;
   http::Response response = co_await upload.session.send(call);
-  if (response.status() != 202 && response.status() != 201 && response.status() != 204) {
-    co_await upload.session.refuse(std::move(response), fmt::format("uploading to {}", upload.repository));
+  const int status = response.status();
+  if (status == 416) {  // it stands elsewhere, and will be asked where
+    throw io::Error(io::ErrorKind::network, fmt::format("registry {}: {}: it does not want bytes from {} on", upload.session.host(), doing(upload), begin));
   }
+  if (status != 202 && status != 201 && status != 204) co_await upload.session.refuse(std::move(response), doing(upload));
   take_location(upload, response);
-  const auto range = received_range(response);
+  const auto taken = received_range(response);
   co_await response.discard();
-  if (as_chunk && range && *range != *end) {
-    throw io::Error(io::ErrorKind::network, fmt::format("registry {}: it has {} bytes of the upload and not {}", upload.session.host(), *range, *end));
+  if (!end) co_await upload.blob->wait_complete();
+  const std::uint64_t sent = end.value_or(upload.blob->size());
+  upload.offset = std::min(taken.value_or(sent), sent);
+  if (upload.offset <= begin) {
+    throw io::Error(io::ErrorKind::network, fmt::format("registry {}: {}: it took nothing of {} bytes", upload.session.host(), doing(upload), sent - begin));
   }
 }
 
-// PATCH after PATCH of `chunk` bytes; the last may be shorter.
-Task<void> send_chunks(Upload& upload, std::uint64_t chunk) {
-  while (true) {
-    std::uint64_t end = upload.offset + chunk;
-    while (!upload.blob->completed() && upload.blob->available() < end) co_await upload.blob->wait_beyond(upload.blob->available());
-    if (upload.blob->completed()) end = std::min(end, upload.blob->size());
-    if (end > upload.offset) co_await send_patch(upload, upload.offset, end, true);
-    upload.offset = end;
-    if (upload.blob->completed() && upload.offset == upload.blob->size()) co_return;
+// PATCH after PATCH until the registry has all: of `chunk` bytes, or one that follows the growing blob when that is 0.
+Task<void> send_patches(Upload& upload, std::uint64_t chunk) {
+  const SpoolBlob& blob = *upload.blob;
+  while (!blob.completed() || upload.offset < blob.size()) {
+    std::optional<std::uint64_t> end;
+    if (chunk > 0) {
+      end = upload.offset + chunk;
+      while (!blob.completed() && blob.available() < *end) co_await upload.blob->wait_beyond(blob.available());
+    }
+    if (blob.completed()) end = std::min(end.value_or(blob.size()), blob.size());
+    if (!end || *end > upload.offset) co_await send_patch(upload, end);
   }
 }
 
 // After a fault: how much does the registry have? False when the session is lost.
 Task<bool> resume(Upload& upload) {
-  if (upload.location.empty()) co_return false;
+  if (upload.location.empty() || !upload.blob) co_return false;
   Session::Call call = call_for(upload, "GET", upload.location);
   call.retry = false;
   bool alive = false;
@@ -177,41 +201,54 @@ Task<bool> resume(Upload& upload) {
   co_return alive;
 }
 
-Task<void> attempt(Upload& upload, bool resumed) {
-  const std::uint64_t chunk = upload.session.options().upload_chunk_size;
-  if (!resumed) co_await start(upload);
-  if (chunk > 0) {
-    co_await send_chunks(upload, chunk);
-  } else if (resumed) {
-    co_await send_patch(upload, upload.offset, std::nullopt, false);
-  } else if (upload.known) {
-    co_await finish(upload, upload.known->digest, upload.known->size);
-    co_return;
-  } else {
-    co_await send_patch(upload, 0, std::nullopt, false);
+// After a fault: was it only the answer to the last request that got lost?
+Task<bool> is_there(Upload& upload) {
+  const auto digest = digest_of(upload);
+  if (!digest) co_return false;
+  Session::Call call = call_for(upload, "HEAD", fmt::format("/v2/{}/blobs/{}", upload.repository, digest->text()));
+  call.retry = false;
+  int status = 0;
+  try {
+    http::Response response = co_await upload.session.send(call);
+    status = response.status();
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::cancelled) throw;
   }
-  co_await upload.blob->wait_complete();
-  co_await finish(upload, upload.blob->digest(), std::nullopt);
+  co_return status == 200;
 }
 
-}  // namespace
+Task<void> send_spool(Upload& upload, bool resumed) {
+  const std::uint64_t chunk = upload.session.options().upload_chunk_size;
+  if (!resumed) co_await start(upload);
+  if (chunk == 0 && upload.known && !resumed) {
+    co_await finish(upload, upload.known->digest, [&upload] { return spool_body(upload, 0, upload.known->size); });
+    co_return;
+  }
+  co_await send_patches(upload, chunk);
+  co_await upload.blob->wait_complete();
+  co_await finish(upload, upload.blob->digest(), {});
+}
 
-Task<void> Registry::upload(std::string repository, SpoolBlobPtr blob, std::optional<Descriptor> known, OnBytes on_bytes) {
-  Upload upload{impl_->session, std::move(repository), std::move(blob), std::move(known), std::move(on_bytes), {}, 0, 0};
-  const int attempts = impl_->session.options().attempts;
+// Tries until the registry has the blob. A registry that lost the session (404), or that found other bytes than it was sent
+// (400), is given a fresh start.
+Task<void> upload_until_there(Upload& upload, std::function<Task<void>(bool resumed)> send) {
+  const int attempts = upload.session.options().attempts;
   for (int tried = 1;; ++tried) {
     std::optional<io::Error> failure;
     bool resumed = false;
-    if (tried > 1) resumed = co_await resume(upload);
+    if (tried > 1) {
+      const bool there = co_await is_there(upload);
+      if (there) co_return;
+      resumed = co_await resume(upload);
+    }
     try {
-      co_await attempt(upload, resumed);
+      co_await send(resumed);
       co_return;
     } catch (const io::Error& error) {
       failure = error;
     }
-    // A registry that lost the session (404), or that found other bytes than it was sent (400), is given a fresh start.
-    const bool again = http::is_retryable_error(*failure) || failure->kind() == io::ErrorKind::protocol ||
-                       (failure->kind() == io::ErrorKind::not_found && tried > 1);
+    const bool lost = failure->kind() == io::ErrorKind::not_found && !upload.location.empty();
+    const bool again = http::is_retryable_error(*failure) || failure->kind() == io::ErrorKind::protocol || lost;
     if (!again || tried >= attempts) throw *failure;
     if (!http::is_retryable_error(*failure)) upload.location.clear();
     const auto delay = http::backoff_delay({}, tried);
@@ -220,34 +257,52 @@ Task<void> Registry::upload(std::string repository, SpoolBlobPtr blob, std::opti
   }
 }
 
-Task<void> Registry::upload_bytes(std::string repository, std::string bytes, Digest digest) {
-  const int attempts = impl_->session.options().attempts;
-  for (int tried = 1;; ++tried) {
-    std::optional<io::Error> failure;
-    try {
-      Upload upload{impl_->session, repository, nullptr, std::nullopt, {}, {}, 0, 0};
-      co_await start(upload);
-      Session::Call call = call_for(upload, "PUT", with_digest(upload.location, digest));
-      call.headers.set("Content-Type", "application/octet-stream");
-      call.body = [&bytes] { return http::Body::text(bytes); };
-      call.retry = false;
-      http::Response response = co_await impl_->session.send(call);
-      if (response.status() != 201 && response.status() != 204) {
-        co_await impl_->session.refuse(std::move(response), fmt::format("uploading {} to {}", digest.text(), repository));
-      }
-      co_await response.discard();
-      co_return;
-    } catch (const io::Error& error) {
-      failure = error;
-    }
-    const bool again = http::is_retryable_error(*failure) || failure->kind() == io::ErrorKind::protocol;
-    if (!again || tried >= attempts) throw *failure;
-    co_await io::sleep_for(http::backoff_delay({}, tried));
+// An upload that is not wanted after all. The registry forgets it by itself, too: a failure does not matter.
+Task<void> cancel_upload(Session& session, std::string repository, std::string location) {
+  Session::Call call;
+  call.doing = fmt::format("cancelling an upload to {}", repository);
+  call.method = "DELETE";
+  call.path = std::move(location);
+  call.repository = std::move(repository);
+  call.actions = "pull,push";
+  call.retry = false;
+  try {
+    http::Response response = co_await session.send(call);
+    co_await response.discard();
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::cancelled) throw;
   }
+}
+
+}  // namespace
+
+Task<void> Registry::upload(std::string repository, SpoolBlobPtr blob, std::optional<Descriptor> known, OnBytes on_bytes) {
+  Upload upload{impl_->session, std::move(repository), std::move(blob), std::move(known), std::move(on_bytes), {}, 0, 0};
+  const auto send = [&upload](bool resumed) { return send_spool(upload, resumed); };
+  co_await upload_until_there(upload, send);
+}
+
+namespace {
+
+Task<void> send_bytes(Upload& upload, const std::string& bytes) {
+  co_await start(upload);
+  co_await finish(upload, upload.known->digest, [&bytes] { return http::Body::text(bytes); });
+}
+
+}  // namespace
+
+Task<void> Registry::upload_bytes(std::string repository, std::string bytes, Digest digest) {
+  Descriptor known;
+  known.digest = std::move(digest);
+  known.size = bytes.size();
+  Upload upload{impl_->session, std::move(repository), nullptr, std::move(known), {}, {}, 0, 0};
+  const auto send = [&upload, &bytes](bool) { return send_bytes(upload, bytes); };
+  co_await upload_until_there(upload, send);
 }
 
 Task<bool> Registry::mount(std::string repository, Digest digest, std::string from_repository) {
   Session::Call call;
+  call.doing = fmt::format("mounting {} from {} into {}", digest.text(), from_repository, repository);
   call.method = "POST";
   call.path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository, http::percent_encode(digest.text()),
                           http::percent_encode(from_repository));
@@ -261,20 +316,14 @@ Task<bool> Registry::mount(std::string repository, Digest digest, std::string fr
   co_await response.discard();
   if (status == 201) co_return true;
   if (status == 202 && !location.empty()) {  // an upload was started instead: not wanted now
-    Session::Call cancel;
-    cancel.method = "DELETE";
-    cancel.path = http::resolve_url(url, location).text();
-    cancel.repository = repository;
-    cancel.actions = "pull,push";
-    cancel.retry = false;
-    http::Response ignored = co_await impl_->session.send(cancel);
-    co_await ignored.discard();
+    co_await cancel_upload(impl_->session, repository, http::resolve_url(url, location).text());
   }
   co_return false;
 }
 
 Task<void> Registry::check_push(std::string repository) {
   Session::Call call;
+  call.doing = fmt::format("checking whether {} can be pushed to", repository);
   call.method = "POST";
   call.path = fmt::format("/v2/{}/blobs/uploads/", repository);
   call.repository = repository;
@@ -282,18 +331,11 @@ Task<void> Registry::check_push(std::string repository) {
   http::Response response = co_await impl_->session.send(call);
   const std::string location(response.headers().get("Location").value_or(""));
   if (response.status() != 202 || location.empty()) {
-    co_await impl_->session.refuse(std::move(response), fmt::format("checking whether {} can be pushed to", repository));
+    co_await impl_->session.refuse(std::move(response), call.doing);
   }
   const http::Url url = response.url();
   co_await response.discard();
-  Session::Call cancel;
-  cancel.method = "DELETE";
-  cancel.path = http::resolve_url(url, location).text();
-  cancel.repository = repository;
-  cancel.actions = "pull,push";
-  cancel.retry = false;
-  http::Response ignored = co_await impl_->session.send(cancel);
-  co_await ignored.discard();
+  co_await cancel_upload(impl_->session, repository, http::resolve_url(url, location).text());
 }
 
 }  // namespace kiln::oci

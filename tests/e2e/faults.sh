@@ -24,7 +24,7 @@ requests() { grep -cE "$1" "$WORK/faulty/log" || true; }
 build_from() {
   printf 'FROM %s\nCOPY hello /\n' "$1" > "$WORK/Dockerfile.$1"
   timeout "${limit:-30}" "$build/executor" -c "$WORK/context" -f "$WORK/Dockerfile.$1" --reproducible --log-format text -v debug \
-    --registry-map "docker.io=$FAULTY" "${@:2}"
+    --registry-map "docker.io=$FAULTY" --skip-default-registry-fallback "${@:2}"
 }
 
 # -- what is built on, and what comes out without faults ---------------------------------------------------------------
@@ -63,7 +63,7 @@ bad() {
   code=$(cat "$WORK/$1.code")
   tail -n 15 "$WORK/$1.log"
   [ "$code" != 0 ] && [ "$code" != 124 ] || { echo "exit code $code"; return 1; }
-  tail -n 3 "$WORK/$1.log" | grep -qF "$3" && untagged "$2"
+  tail -n 3 "$WORK/$1.log" | grep -qF -- "$3" && untagged "$2"
 }
 # pulled CASE IMAGE METHOD PATH-REGEX TIMES FAULTS: such a pull gives the expected image. `unpulled` with the text wanted: fails.
 prepare_pull() {
@@ -107,7 +107,7 @@ pulled layer-429-once small GET "blobs/$layer_small" 1 status=429,retry-after=1
 unpulled layer-500-always small GET "blobs/$layer_small" always status=500 "$layer_small"
 unpulled layer-gone small GET "blobs/$layer_small" always status=404 "$layer_small"
 unpulled layer-429-for-hours small GET "blobs/$layer_small" always status=429,retry-after=7200 "$layer_small"
-unpulled layer-longer small GET "blobs/$layer_small" always longer=100 "$layer_small"
+pulled layer-longer small GET "blobs/$layer_small" always longer=100
 pulled layer-in-odd-chunks small GET "blobs/$layer_small" always chunked=777
 pulled ranges big GET "blobs/$layer_big" always chunked=1000000
 pulled ranges-reset big GET "blobs/$layer_big" 6 reset=3000000
@@ -129,7 +129,7 @@ python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(2).randbyt
 printf 'FROM small\nCOPY noise /\nCOPY hello /\n' > "$WORK/Dockerfile.push"
 push_to() {
   timeout "${limit:-30}" "$build/executor" -c "$WORK/context" -f "$WORK/Dockerfile.push" --reproducible --log-format text -v debug \
-    --registry-map "docker.io=$REGISTRY" -d "$@"
+    --registry-map "docker.io=$REGISTRY" --skip-default-registry-fallback -d "$@"
 }
 check "a push without faults" push_to "$REGISTRY/plain/push:v1"
 expected_push=$(digest_of plain/push:v1)
@@ -183,7 +183,11 @@ pushed cancel-500 DELETE '' always status=500
 pushed tags-forbidden GET tags/list always status=403
 pushed manifest-429 PUT manifests/ 2 status=429,retry-after=1
 pushed manifest-500-after PUT manifests/ 1 after=500
-pushed manifest-sent-flipped PUT manifests/ 1 flip-request=700
+skopeo inspect --tls-verify=false --raw "docker://$REGISTRY/plain/push:v1" > "$WORK/manifest"
+size_at=$(grep -obP '"size":[0-9]*\K[0-9](?=[,}])' "$WORK/manifest" | sed -n '3s/:.*//p')
+pushed manifest-sent-flipped PUT manifests/ 1 "flip-request=$size_at"
+run_push manifest-flipped-always PUT manifests/ always "flip-request=$size_at"
+check "push: a manifest stored wrong is an error" bash -c "[ \$(cat '$WORK/manifest-flipped-always.code') = 1 ] && grep -q '$expected_push.*it stored' '$WORK/manifest-flipped-always.log'"
 unpushed manifest-500-for-good PUT manifests/ always status=500 "sha256:"
 
 wait "$stalled_pid"

@@ -9,7 +9,7 @@ matches a request and has times left is applied. Lines may be added while this r
 Faults of a response (N counts bytes of the body):
     reset=N truncate=N   the connection is reset, or closed in order, after N bytes of the promised length
     stall=N              nothing more is sent after N bytes
-    flip=N               byte N is inverted
+    flip=N               the lowest bit of byte N is inverted
     shift=N              a range is answered, and labelled, N bytes off
     longer=N             N bytes too many, and a Content-Length that says so
     chunked=N            sent in chunks of N bytes and with trailers instead of a Content-Length
@@ -21,7 +21,7 @@ Faults of a request:
     early-status=N       this status before the body has been read, then a close
     cut=N                the upstream gets N bytes of the body, then the client's connection is reset
     partial=N            the upstream gets N bytes of the body; its answer is passed on
-    flip-request=N       byte N is inverted on its way up
+    flip-request=N       the lowest bit of byte N is inverted on its way up
     after=N              passed on whole, then status N is answered
 
 Logins: with --bearer-user, paths below /v2/private/ want a token of this server's /token, which is good for
@@ -313,7 +313,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def flipped(data, at):
-    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
 def pump(source, target):
