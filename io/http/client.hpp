@@ -120,7 +120,8 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   // Sends and gives the response once its header is complete. Any status is a response, not an error.
-  // Errors: network (connect, TLS, broken or timed-out transfer), protocol (not HTTP), cancelled.
+  // Errors: network (connect, TLS, broken or timed-out transfer), denied (a certificate that cannot be trusted), protocol
+  // (not HTTP), cancelled.
   // An idempotent request on a kept-alive connection that the server had already closed is sent again on a new one.
   Task<Response> send(Request request);
 

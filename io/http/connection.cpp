@@ -139,7 +139,7 @@ Task<void> Connection::handshake(TlsContexts& tls, const Url& url) {
   if (!error) co_return;
   const long result = SSL_get_verify_result(native);
   if (verify && result != X509_V_OK) {
-    throw Error(ErrorKind::network,
+    throw Error(ErrorKind::denied,
                 fmt::format("TLS with {}: the certificate cannot be trusted: {}. Add its CA with --registry-certificate, or "
                             "allow it with --skip-tls-verify-registry",
                             name_, X509_verify_cert_error_string(result)));

@@ -98,7 +98,8 @@ io::Task<Credentials> ask_helper(io::Runtime& runtime, std::string helper, std::
   const io::Output output = co_await io::run_and_collect(runtime, std::move(command), 1U << 20U);
   Credentials credentials;
   if (!output.status.ok()) {
-    const std::string said = output.out + output.err;
+    std::string said = output.out + output.err;
+    while (said.ends_with('\n')) said.pop_back();
     if (said.find("credentials not found") != std::string::npos) co_return credentials;
     throw io::Error(io::ErrorKind::denied, fmt::format("asking {} for the login of {}: exit code {}: {}", program, host,
                                                        output.status.code, said));

@@ -128,9 +128,7 @@ Task<std::optional<io::Error>> Session::probe_schemes() {
       co_return std::nullopt;
     } catch (const io::Error& error) {
       if (error.kind() == io::ErrorKind::cancelled) throw;
-      if (error.message().find("certificate") != std::string::npos) {
-        co_return io::Error(io::ErrorKind::denied, error.message());
-      }
+      if (error.kind() == io::ErrorKind::denied) co_return error;
       if (!failure) failure = error;
     }
   }

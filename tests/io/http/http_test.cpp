@@ -51,6 +51,13 @@ TEST(Wire, ChunkSizesAndInjection) {
   EXPECT_THROW(format_request_head("GET", "/", headers), Error);
 }
 
+TEST(Wire, Logins) {
+  EXPECT_EQ(basic_login("Aladdin:open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");  // RFC 7617 section 2
+  EXPECT_EQ(percent_decode("a%40b%3a%"), "a@b:%");
+  EXPECT_EQ(percent_decode("%4"), "%4");
+  EXPECT_EQ(percent_decode("%zz%+1"), "%zz%+1");
+}
+
 TEST(Proxy, ExceptionsAsGoReadsThem) {
   const ProxySettings settings([](std::string_view name) -> std::string {
     if (name == "http_proxy") return "http://proxy:3128";
