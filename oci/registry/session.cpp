@@ -300,6 +300,8 @@ Task<std::string> Session::read_error_body(http::Response& response) {
 
 Task<void> Session::refuse(http::Response response, std::string doing) {
   const int status = response.status();
+  const auto asked = http::parse_retry_after(response.headers().get("Retry-After").value_or(""));
+  if (asked && *asked <= http::RetryPolicy().longest_retry_after) busy_until_ = std::chrono::steady_clock::now() + *asked;
   const std::string body = co_await read_error_body(response);
   const std::string text = fmt::format("registry {}: {}: {}", host_, doing, describe_error(status, body));
   if (status == 404) throw io::Error(io::ErrorKind::not_found, text);
@@ -309,6 +311,11 @@ Task<void> Session::refuse(http::Response response, std::string doing) {
     throw io::Error(io::ErrorKind::unsupported, text + " (something on the way limits the size of requests: send pieces with --upload-chunk-size)");
   }
   throw io::Error(io::ErrorKind::protocol, text);
+}
+
+std::chrono::milliseconds Session::delay_before_retry(int attempt) const {
+  const auto busy = std::chrono::ceil<std::chrono::milliseconds>(busy_until_ - std::chrono::steady_clock::now());
+  return std::max(http::backoff_delay({}, attempt), busy);
 }
 
 }  // namespace kiln::oci

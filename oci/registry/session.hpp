@@ -48,8 +48,12 @@ class Session {
   // was being done. Logins are only sent to the registry's own scheme, host and port.
   io::Task<io::http::Response> send(Call call);
 
-  // Throws for a response that is not what was hoped for: not_found, denied, protocol; with the registry's words.
+  // Throws for a response that is not what was hoped for: not_found, denied, unsupported (413), network (a status that may
+  // pass), protocol; with the registry's words. A Retry-After is remembered.
   io::Task<void> refuse(io::http::Response response, std::string doing);
+  // For those who try again by themselves: the delay before attempt `attempt` (1 = first retry), or longer when a refusal
+  // asked for that.
+  std::chrono::milliseconds delay_before_retry(int attempt) const;
 
   io::http::Url url_of(const std::string& path) const;
   const std::string& host() const noexcept { return host_; }
@@ -82,6 +86,7 @@ class Session {
   std::map<std::string, Token> tokens_;  // by scope
   std::set<std::string> logging_in_;     // scopes
   io::Notify login_ended_;
+  std::chrono::steady_clock::time_point busy_until_;  // as the last Retry-After said
 };
 
 struct Registry::Impl {

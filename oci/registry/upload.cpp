@@ -251,7 +251,7 @@ Task<void> upload_until_there(Upload& upload, std::function<Task<void>(bool resu
     const bool again = http::is_retryable_error(*failure) || failure->kind() == io::ErrorKind::protocol || lost;
     if (!again || tried >= attempts) throw *failure;
     if (!http::is_retryable_error(*failure)) upload.location.clear();
-    const auto delay = http::backoff_delay({}, tried);
+    const auto delay = upload.session.delay_before_retry(tried);
     spdlog::debug("{}; trying the upload again in {} ms", failure->message(), delay.count());
     co_await io::sleep_for(delay);
   }

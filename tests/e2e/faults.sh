@@ -163,6 +163,8 @@ pushed patch-partial PATCH "$uploads" 1 partial=5000000
 pushed patch-416 PATCH "$uploads" 1 status=416
 pushed patch-flipped PATCH "$uploads" 1 flip-request=1234567
 unpushed patch-flipped-always PATCH "$uploads" always flip-request=1234567 "sha256:"
+pushed patch-429 PATCH "$uploads" 2 status=429,retry-after=1
+pushed put-503 PUT "$uploads" 2 status=503,retry-after=1
 pushed post-500-once POST blobs/uploads/ 3 status=500
 pushed post-429 POST blobs/uploads/ 1 status=429,retry-after=1
 unpushed post-500-always POST blobs/uploads/ always status=500 "500"
