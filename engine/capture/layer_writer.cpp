@@ -240,6 +240,13 @@ Task<LayerFacts> run_pipeline(Pipeline& pipe, io::FileReader& reader, BlockFille
     failure = std::current_exception();
     group.cancel();
   }
+  // A cancelled coroutine may not wait, not even for its children, before its state has been reset.
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none) {
+    if (!failure) failure = std::make_exception_ptr(io::Error(io::ErrorKind::cancelled, "cancelled"));
+    group.cancel();
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  }
   try {
     co_await group.join();
   } catch (...) {
