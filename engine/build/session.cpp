@@ -41,6 +41,7 @@ oci::HubOptions hub_options(const BuildRequest& request) {
   options.registry.upload_chunk_size = settings.upload_chunk_size;
   options.mirrors = settings.mirrors;
   options.no_fallback = settings.no_fallback;
+  options.pull_retries = settings.pull_retries;
   options.access = [settings](std::string_view host, bool push) {
     oci::RegistryAccess access;
     access.plain_http = (push ? settings.insecure_push : settings.insecure_pull) || settings.insecure.contains(std::string(host));
