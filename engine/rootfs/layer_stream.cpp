@@ -32,6 +32,15 @@ class LayerSource final : public io::ByteSource {
   const std::atomic<bool>* stop_;
 };
 
+// Waits until the whole blob is there and throws the download's error if it is not what it should be: bytes that make no
+// sense are most often bytes that are not the layer's.
+void await_verdict(const oci::SpoolBlob& blob, const std::atomic<bool>& stop) {
+  const std::unique_ptr<io::ByteSource> source = blob.follow(&stop);
+  std::vector<std::byte> buffer(1U << 20U);
+  while (source->read(buffer) > 0) {
+  }
+}
+
 void apply_layer(const oci::SpoolBlobPtr& blob, io::ByteSource& source, Tree& tree, const MakeSink& make_sink,
                  const std::atomic<bool>& stop) {
   auto content = std::make_shared<ContentLayer>();
@@ -42,6 +51,17 @@ void apply_layer(const oci::SpoolBlobPtr& blob, io::ByteSource& source, Tree& tr
   while (const auto entry = reader.next()) {
     if (stop) throw io::Error(io::ErrorKind::cancelled, "cancelled");
     applier.apply(*entry);
+  }
+  if (sink) sink->end_layer();
+}
+
+void apply_or_blame(const oci::SpoolBlobPtr& blob, io::ByteSource& source, Tree& tree, const MakeSink& make_sink,
+                    const std::atomic<bool>& stop) {
+  try {
+    apply_layer(blob, source, tree, make_sink, stop);
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::integrity) await_verdict(*blob, stop);
+    throw;
   }
 }
 
@@ -90,7 +110,7 @@ void apply_layers(const std::vector<oci::SpoolBlobPtr>& layers, Tree& tree, cons
         if (!sources[ahead]) sources[ahead] = open_layer(layers[ahead], &stop);
       }
       io::with_context(fmt::format("unpacking layer {} of {}", i + 1, layers.size()),
-                       [&] { apply_layer(layers[i], *sources[i], tree, make_sink, stop); });
+                       [&] { apply_or_blame(layers[i], *sources[i], tree, make_sink, stop); });
       sources[i].reset();
     }
   } catch (...) {

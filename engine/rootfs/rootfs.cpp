@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/rootfs/content_copy.hpp"
+#include "engine/rootfs/disk_sink.hpp"
 #include "engine/rootfs/layer_stream.hpp"
 #include "engine/rootfs/move_aside.hpp"
 #include "io/base/error.hpp"
@@ -49,31 +50,6 @@ void spread_over_disk(const std::string& path) {
   flags |= FS_TOPDIR_FL;
   ioctl(directory.get(), FS_IOC_SETFLAGS, &flags);  // other file systems refuse, and need it not
 }
-
-// Puts a layer's entries on disk, the content straight from the archive.
-class DiskSink final : public LayerSink {
- public:
-  DiskSink(DiskWriter& writer, oci::TarReader& reader) : writer_(writer), reader_(reader) {}
-  void remove(const std::string& path) override { writer_.remove(path); }
-  void put(const std::string& path, Node& node) override {
-    writer_.put(path, node, [&](int file) { write_entry(file, node.size, path); });
-  }
-  void link(const std::string& path, const std::string& target, Node& node) override { writer_.link(path, target, node); }
-
- private:
-  void write_entry(int file, std::uint64_t size, const std::string& path) {
-    std::uint64_t written = 0;
-    while (const auto block = reader_.next_block()) {
-      write_at(file, block->offset, block->bytes, path);
-      written = block->offset + block->bytes.size();
-    }
-    // A file that ends in a hole.
-    if (written < size && ftruncate(file, static_cast<off_t>(size)) != 0) io::throw_errno(errno, fmt::format("writing '/{}'", path));
-  }
-
-  DiskWriter& writer_;
-  oci::TarReader& reader_;
-};
 
 }  // namespace
 
@@ -119,7 +95,8 @@ Task<Tree> Rootfs::unpack(std::vector<oci::SpoolBlobPtr> layers) {
   Tree tree;
   auto work = [this, &layers, &tree](std::atomic<bool>& stop) {
     DiskWriter writer(impl_->top(), impl_->protected_paths);
-    const MakeSink make_sink = [&writer](oci::TarReader& reader) { return std::make_unique<DiskSink>(writer, reader); };
+    WriteBehind behind(writer.entries(), io::usable_cores());
+    const MakeSink make_sink = [&](oci::TarReader& reader) { return std::make_unique<DiskSink>(writer, behind, tree, reader); };
     apply_layers(layers, tree, make_sink, stop);
     writer.finish_directories(tree);
   };

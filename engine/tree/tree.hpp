@@ -119,6 +119,7 @@ class LayerSink {
   virtual void remove(const std::string& path) = 0;
   virtual void put(const std::string& path, Node& node) = 0;  // a regular file's content is the current tar entry's
   virtual void link(const std::string& path, const std::string& target, Node& node) = 0;
+  virtual void end_layer() {}  // after the last entry
 };
 
 // Applies one layer's entry stream to a tree in the order of the archive (OCI image-spec layer.md): whiteouts act on what

@@ -10,11 +10,14 @@
 
 namespace kiln::io {
 
-// A blocking stream of bytes. read() fills some of the buffer and gives the number of bytes, 0 at the end.
+// A blocking stream of bytes.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
+  // Fills some of the buffer and gives the number of bytes, 0 at the end.
   virtual std::size_t read(MutableBytes buffer) = 0;
+  // The next bytes, empty at the end: in `scratch`, or where the source holds them anyway. Valid until the next call.
+  virtual Bytes next(MutableBytes scratch) { return scratch.first(read(scratch)); }
 };
 
 // Bytes of `input` decompressed: gzip with any number of members (RFC 1952 section 2.2), zstd with any number of frames

@@ -36,6 +36,11 @@ class ReadAhead final : public ByteSource {
     return count;
   }
 
+  Bytes next(MutableBytes /*scratch*/) override {
+    if (offset_ == current_.size()) take();
+    return Bytes(current_).subspan(std::exchange(offset_, current_.size()));
+  }
+
  private:
   using Buffer = std::vector<std::byte>;
 

@@ -31,8 +31,9 @@ struct TarReader::State {
   static la_ssize_t read(struct archive* reader, void* self, const void** out) {
     auto& state = *static_cast<State*>(self);
     try {
-      *out = state.buffer.data();
-      return static_cast<la_ssize_t>(state.source.read(state.buffer));
+      const io::Bytes bytes = state.source.next(state.buffer);
+      *out = bytes.data();
+      return static_cast<la_ssize_t>(bytes.size());
     } catch (...) {
       state.source_error = std::current_exception();
       archive_set_error(reader, EIO, "the source failed");

@@ -1,0 +1,70 @@
+#include "engine/rootfs/disk_sink.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "engine/plan/path.hpp"
+#include "engine/rootfs/content_copy.hpp"
+#include "io/base/error.hpp"
+
+namespace kiln::engine {
+
+void DiskSink::settle() {
+  for (const auto& written : behind_.drain()) {
+    tree_.update(written.path, [&](Node& node) { node.stamp = written.stamp; });
+  }
+}
+
+void DiskSink::remove(const std::string& path) {
+  settle();
+  writer_.remove(path);
+}
+
+void DiskSink::link(const std::string& path, const std::string& target, Node& node) {
+  settle();
+  writer_.link(path, target, node);
+}
+
+// Whether putting `path` takes the place of something else: of what it names, or of a parent that is no directory.
+bool DiskSink::disturbs(const std::string& path, const Node& node) const {
+  if (const Node* existing = tree_.find(path)) return !(existing->is_directory() && node.is_directory());
+  const Node* parent = tree_.find(parent_of(path));
+  return !parent || !parent->is_directory();
+}
+
+bool DiskSink::may_wait(const std::string& path, const Node& node) const {
+  return !node.is_directory() && !path.empty() && node.size <= WriteBehind::largest_file && !writer_.is_protected(path);
+}
+
+void DiskSink::put(const std::string& path, Node& node) {
+  const bool alone = disturbs(path, node);
+  if (alone) settle();
+  if (alone || !may_wait(path, node)) {
+    writer_.put(path, node, [&](int file) { write_entry(file, node.size, path); });
+    return;
+  }
+  const io::MutableBytes content = behind_.add(writer_.parent_directory(path), path, node);
+  if (node.type != FileType::regular) return;
+  while (const auto block = reader_.next_block()) {
+    if (block->offset + block->bytes.size() > content.size()) {
+      throw io::Error(io::ErrorKind::integrity, fmt::format("'/{}' is longer than its header says", path));
+    }
+    if (!block->bytes.empty()) std::memcpy(content.data() + block->offset, block->bytes.data(), block->bytes.size());
+  }
+}
+
+void DiskSink::write_entry(int file, std::uint64_t size, const std::string& path) {
+  std::uint64_t written = 0;
+  while (const auto block = reader_.next_block()) {
+    write_at(file, block->offset, block->bytes, path);
+    written = block->offset + block->bytes.size();
+  }
+  // A file that ends in a hole.
+  if (written < size && ftruncate(file, static_cast<off_t>(size)) != 0) io::throw_errno(errno, fmt::format("writing '/{}'", path));
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,49 @@
+// One file, link or device put on disk below an open directory, as its node wants it.
+//
+// What the process may not do (foreign owners without CHOWN, devices without MKNOD, privileged xattrs) is left out with one
+// warning a kind: the Tree has the exact values, and the stamp says what the disk has. An existing entry is unlinked before a
+// new one is created; no symlink is followed. Any number of threads may use one EntryWriter.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "engine/rootfs/protected_paths.hpp"
+#include "engine/tree/tree.hpp"
+
+struct stat;
+
+namespace kiln::engine {
+
+DiskStamp stamp_of(const struct stat& status);
+
+using WriteContent = std::function<void(int file)>;
+
+class EntryWriter {
+ public:
+  // `protected_paths` is borrowed.
+  explicit EntryWriter(const ProtectedPaths& protected_paths) : protected_(protected_paths) {}
+
+  // Makes `path`, which is not a directory, below `parent`, the descriptor of the directory that it is in, and sets the node's
+  // stamp. True when something else was there and had to go. Errors: io::Error(filesystem) naming the path.
+  bool put(int parent, const std::string& path, Node& node, const WriteContent& content);
+
+  // Owner, mode, xattrs and times of an open directory, and its stamp.
+  DiskStamp finish_directory(int directory, const std::string& path, const Node& node);
+
+ private:
+  bool make_file(int parent, const std::string& name, const std::string& path, Node& node, const WriteContent& content);
+  bool make_special(int parent, const std::string& name, const std::string& path, Node& node);
+  bool try_special(int parent, const std::string& name, const std::string& path, const Node& node);
+  void set_owner(int fd, const Node& node);
+  void set_xattrs(int fd, const Node& node);
+  void warn_once(const char* kind, const std::string& what, int error);
+
+  const ProtectedPaths& protected_;
+  std::mutex mutex_;
+  std::set<std::string> warned_;  // guarded by mutex_
+};
+
+}  // namespace kiln::engine
