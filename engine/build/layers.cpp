@@ -13,7 +13,8 @@ using io::Task;
 Task<void> download_layer(Session& session, ImageLayerPtr layer) {
   const PhaseClock::Activity pulling(session.clock, "pull");
   const int transfer = session.next_transfer++;
-  session.progress.transfer_started(transfer, fmt::format("pull {}", layer->descriptor.digest.hex().substr(0, 12)), layer->descriptor.size);
+  session.progress.transfer_started(transfer, fmt::format("pull {}", layer->descriptor.digest.hex().substr(0, 12)),
+                                    layer->descriptor.size);
   const oci::OnBytes on_bytes = [&session, transfer](std::uint64_t bytes) {
     session.bytes_pulled += bytes;
     session.clock.add_bytes("pull", bytes);
@@ -80,7 +81,8 @@ Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Referenc
     layer->origin_repository = pulled.repository;
     image->layers.push_back(std::move(layer));
   }
-  session.progress.message(fmt::format("base {} is {} with {} layers", reference.familiar(), pulled.manifest.digest.text(), image->layers.size()));
+  session.progress.message(
+      fmt::format("base {} is {} with {} layers", reference.familiar(), pulled.manifest.digest.text(), image->layers.size()));
   co_return image;
 }
 

@@ -12,9 +12,9 @@
 namespace kiln::engine {
 
 struct ImageLayer {
-  oci::Descriptor descriptor;  // of a new layer: final once the blob is complete
-  oci::Digest diff_id;         // same
-  oci::SpoolBlobPtr blob;      // null: a base layer whose bytes nobody wanted yet
+  oci::Descriptor descriptor;       // of a new layer: final once the blob is complete
+  oci::Digest diff_id;              // same
+  oci::SpoolBlobPtr blob;           // null: a base layer whose bytes nobody wanted yet
   oci::Registry* origin = nullptr;  // base layers
   std::string origin_repository;
   bool base() const { return origin != nullptr; }

@@ -143,7 +143,8 @@ Task<std::vector<std::string>> Publisher::push_image(const oci::Image& image) {
     }
     oci::RawManifest manifest;
     manifest.bytes = image.manifest_bytes;
-    manifest.media_type = image.manifest.format == oci::ImageFormat::oci ? oci::media_type::oci_manifest : oci::media_type::docker_manifest;
+    manifest.media_type =
+        image.manifest.format == oci::ImageFormat::oci ? oci::media_type::oci_manifest : oci::media_type::docker_manifest;
     manifest.digest = image.manifest_digest;
     for (const auto& reference : target.references) {
       const auto attempt = [&target, &reference, &manifest] {

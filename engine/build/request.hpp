@@ -24,45 +24,45 @@ namespace kiln::engine {
 
 // How registries are reached; names are "host" or "host:port".
 struct RegistrySettings {
-  bool insecure_push = false;               // --insecure
-  bool insecure_pull = false;               // --insecure-pull
-  std::set<std::string> insecure;           // --insecure-registry
-  bool skip_tls_verify_push = false;        // --skip-tls-verify
-  bool skip_tls_verify_pull = false;        // --skip-tls-verify-pull
-  std::set<std::string> skip_tls_verify;    // --skip-tls-verify-registry
-  std::map<std::string, std::string> certificates;  // host -> PEM file
+  bool insecure_push = false;                                                      // --insecure
+  bool insecure_pull = false;                                                      // --insecure-pull
+  std::set<std::string> insecure;                                                  // --insecure-registry
+  bool skip_tls_verify_push = false;                                               // --skip-tls-verify
+  bool skip_tls_verify_pull = false;                                               // --skip-tls-verify-pull
+  std::set<std::string> skip_tls_verify;                                           // --skip-tls-verify-registry
+  std::map<std::string, std::string> certificates;                                 // host -> PEM file
   std::map<std::string, std::pair<std::string, std::string>> client_certificates;  // host -> certificate, key
   // registry -> mirrors "host[/prefix]" in the order to try; then the registry itself unless no_fallback.
   std::map<std::string, std::vector<std::string>> mirrors;
-  bool no_fallback = false;                 // --skip-default-registry-fallback
-  int push_retries = 0;                     // --push-retry: whole pushes tried again
-  int pull_retries = 0;                     // --image-download-retry
-  std::uint64_t upload_chunk_size = 0;      // bytes; 0: unlimited
+  bool no_fallback = false;             // --skip-default-registry-fallback
+  int push_retries = 0;                 // --push-retry: whole pushes tried again
+  int pull_retries = 0;                 // --image-download-retry
+  std::uint64_t upload_chunk_size = 0;  // bytes; 0: unlimited
   bool skip_push_check = false;
 };
 
 struct BuildRequest {
   // -- input
-  std::string context_directory;                    // absolute; empty: no context
-  std::string dockerfile_path;                      // absolute
+  std::string context_directory;                                 // absolute; empty: no context
+  std::string dockerfile_path;                                   // absolute
   std::map<std::string, std::optional<std::string>> build_args;  // without a value: taken from `environment`
-  std::string target;                               // empty: the last stage
+  std::string target;                                            // empty: the last stage
   oci::Platform platform;
   // -- output
-  std::vector<std::string> destinations;            // image references
+  std::vector<std::string> destinations;  // image references
   bool push = true;
-  std::string tar_path;                             // docker-archive; empty: none
-  std::string oci_layout_path;                      // directory; empty: none
-  std::string oci_archive_path;                     // tar of a layout; empty: none
+  std::string tar_path;          // docker-archive; empty: none
+  std::string oci_layout_path;   // directory; empty: none
+  std::string oci_archive_path;  // tar of a layout; empty: none
   std::string digest_file;
   std::string image_name_with_digest_file;
   std::string image_name_tag_with_digest_file;
-  std::optional<oci::ImageFormat> format;           // unset: as the base; scratch: docker
+  std::optional<oci::ImageFormat> format;  // unset: as the base; scratch: docker
   io::CompressionSettings compression;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
-  bool reproducible = false;                        // times fixed to zero, as Kaniko's
-  std::optional<std::int64_t> source_date_epoch;    // seconds
+  bool reproducible = false;                      // times fixed to zero, as Kaniko's
+  std::optional<std::int64_t> source_date_epoch;  // seconds
   // -- how
   SnapshotMode snapshot_mode = SnapshotMode::automatic;
   bool single_snapshot = false;
@@ -71,9 +71,9 @@ struct BuildRequest {
   bool force = false;
   bool ignore_var_run = true;
   std::vector<std::string> ignore_paths;
-  std::string work_directory;                       // for the spool, scratch files and Rootfs; the caller's to remove
-  std::string kiln_directory;                       // where the program lives; never touched in place
-  bool cleanup = false;                             // in place: leave "/" empty at the end
+  std::string work_directory;  // for the spool, scratch files and Rootfs; the caller's to remove
+  std::string kiln_directory;  // where the program lives; never touched in place
+  bool cleanup = false;        // in place: leave "/" empty at the end
   RegistrySettings registries;
 };
 
@@ -82,11 +82,11 @@ class Progress {
  public:
   virtual ~Progress() = default;
   struct StepInfo {
-    int id = 0;            // unique in the build
-    std::string stage;     // name, or "stage-N"; empty when the file has one stage
-    int index = 0;         // from 1, in its stage
+    int id = 0;         // unique in the build
+    std::string stage;  // name, or "stage-N"; empty when the file has one stage
+    int index = 0;      // from 1, in its stage
     int count = 0;
-    std::string text;      // "RUN apt-get update", one line
+    std::string text;  // "RUN apt-get update", one line
   };
   virtual void step_started(const StepInfo&) {}
   virtual void step_output(int /*step*/, int /*stream*/, std::string_view /*line*/) {}
@@ -100,7 +100,7 @@ class Progress {
 };
 
 struct Phase {
-  std::string name;  // "resolve", "pull", "unpack", "run", "snapshot", "capture", "push"
+  std::string name;                  // "resolve", "pull", "unpack", "run", "snapshot", "capture", "push"
   std::chrono::nanoseconds took{0};  // time with at least one activity of the kind
   std::uint64_t bytes = 0;
 };
@@ -108,14 +108,14 @@ struct Phase {
 struct BuildResult {
   oci::Digest manifest_digest;
   oci::Digest config_digest;
-  std::vector<std::string> pushed;        // references with tag
+  std::vector<std::string> pushed;  // references with tag
   std::vector<oci::Descriptor> layers;
   std::uint64_t layers_new = 0;
   std::uint64_t bytes_pulled = 0, bytes_pushed = 0;
   std::uint64_t blobs_pushed = 0, blobs_mounted = 0, blobs_present = 0;
   std::vector<Phase> phases;
   std::chrono::nanoseconds took{0};
-  std::uint64_t peak_memory = 0;          // bytes resident, of this process
+  std::uint64_t peak_memory = 0;  // bytes resident, of this process
 };
 
 // Builds. Errors: io::Error of every kind; nothing is tagged unless everything before it succeeded.

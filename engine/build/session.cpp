@@ -68,11 +68,17 @@ std::shared_ptr<const ContentDirectory> open_scratch(const std::string& path) {
 }  // namespace
 
 Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Progress& the_progress)
-    : runtime(the_runtime), request(the_request), progress(the_progress), http(the_runtime, client_options(the_request)),
+    : runtime(the_runtime),
+      request(the_request),
+      progress(the_progress),
+      http(the_runtime, client_options(the_request)),
       hub(the_runtime, http, oci::CredentialStore::from_environment(the_runtime), hub_options(the_request)),
-      reader(io::make_file_reader(the_runtime)), spool_directory(make_directory(the_request.work_directory + "/spool")),
-      scratch_directory(make_directory(the_request.work_directory + "/scratch")), scratch(open_scratch(scratch_directory)),
-      probed(the_runtime.executor()), transfers(the_runtime.executor()) {
+      reader(io::make_file_reader(the_runtime)),
+      spool_directory(make_directory(the_request.work_directory + "/spool")),
+      scratch_directory(make_directory(the_request.work_directory + "/scratch")),
+      scratch(open_scratch(scratch_directory)),
+      probed(the_runtime.executor()),
+      transfers(the_runtime.executor()) {
   const auto clock_now = std::chrono::system_clock::now().time_since_epoch();
   std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(clock_now).count();
   std::int64_t nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(clock_now).count() % 1'000'000'000;
@@ -106,9 +112,11 @@ io::Task<const SandboxChoice*> Session::choose_sandbox() {
     probing = false;
     probed.notify_all();
     if (failure) std::rethrow_exception(failure);
-    progress.message(fmt::format("sandbox {}{}: {}", name_of(sandbox->kind), sandbox->overlay ? " with overlay" : "", sandbox->reason));
+    progress.message(
+        fmt::format("sandbox {}{}: {}", name_of(sandbox->kind), sandbox->overlay ? " with overlay" : "", sandbox->reason));
     if (!sandbox->all_ids) {
-      spdlog::warn("only one user id can be used on disk here: owners are exact in the layers, but every file looks like root's to a RUN");
+      spdlog::warn(
+          "only one user id can be used on disk here: owners are exact in the layers, but every file looks like root's to a RUN");
     }
   }
   co_return &*sandbox;

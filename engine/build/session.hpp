@@ -38,8 +38,8 @@ struct Session {
   io::Task<const SandboxChoice*> choose_sandbox();  // probed when the first RUN wants it
   bool probing = false;
   io::Notify probed;
-  FileTime now;                 // time of what the build itself makes
-  std::string created;          // the same as RFC 3339, for config and history
+  FileTime now;         // time of what the build itself makes
+  std::string created;  // the same as RFC 3339, for config and history
   std::uint64_t bytes_pulled = 0;
   std::uint64_t bytes_pushed = 0;
   std::uint64_t blobs_pushed = 0;
@@ -47,7 +47,7 @@ struct Session {
   std::uint64_t blobs_present = 0;
   int next_step = 0;
   int next_transfer = 0;
-  io::TaskGroup transfers;      // downloads, captures and uploads: joined before the manifest is pushed
+  io::TaskGroup transfers;  // downloads, captures and uploads: joined before the manifest is pushed
 };
 
 }  // namespace kiln::engine

@@ -17,19 +17,20 @@ namespace kiln::engine {
 // What a stage, or an image that COPY --from names, has come to.
 struct StageResult {
   std::string name;
-  oci::ImageConfig config;               // diff ids of the base only
+  oci::ImageConfig config;  // diff ids of the base only
   std::map<std::string, std::string> args;
   oci::ImageFormat format = oci::ImageFormat::docker;
-  std::vector<ImageLayerPtr> layers;     // base first
+  std::vector<ImageLayerPtr> layers;  // base first
   std::size_t base_layers = 0;
-  std::optional<Tree> tree;              // once somebody wanted it
-  std::shared_ptr<Rootfs> rootfs;        // if it had a RUN
+  std::optional<Tree> tree;        // once somebody wanted it
+  std::shared_ptr<Rootfs> rootfs;  // if it had a RUN
 };
 using StageResultPtr = std::shared_ptr<StageResult>;
 
 class StageRunner {
  public:
-  StageRunner(Session& session, Publisher& publisher) : session_(session), publisher_(publisher), in_place_free_(session.runtime.executor()) {}
+  StageRunner(Session& session, Publisher& publisher)
+      : session_(session), publisher_(publisher), in_place_free_(session.runtime.executor()) {}
 
   // Runs the target and what it needs; gives the target's result.
   io::Task<StageResultPtr> run();
@@ -63,8 +64,8 @@ class StageRunner {
   Publisher& publisher_;
   std::map<int, std::unique_ptr<Pending>> stages_;
   std::map<std::string, std::unique_ptr<Pending>> images_;  // bases and images of COPY --from, each loaded once
-  std::set<int> published_;                        // the target and the stages it is built on
-  std::shared_ptr<Rootfs> in_place_;               // the stage that has "/"
+  std::set<int> published_;                                 // the target and the stages it is built on
+  std::shared_ptr<Rootfs> in_place_;                        // the stage that has "/"
   bool in_place_busy_ = false;
   io::Notify in_place_free_;
 };

@@ -10,8 +10,14 @@ namespace kiln::engine {
 class StageRunner::Steps {
  public:
   Steps(StageRunner& runner, int index, StageResultPtr stage, ResolvedStage& resolved, Sandbox* sandbox, std::size_t last_run)
-      : runner_(runner), session_(runner.session_), index_(index), stage_(std::move(stage)), resolved_(resolved), sandbox_(sandbox),
-        last_run_(last_run), before_all_(stage_->tree.value_or(Tree())) {}
+      : runner_(runner),
+        session_(runner.session_),
+        index_(index),
+        stage_(std::move(stage)),
+        resolved_(resolved),
+        sandbox_(sandbox),
+        last_run_(last_run),
+        before_all_(stage_->tree.value_or(Tree())) {}
 
   io::Task<void> run();
 
@@ -38,8 +44,8 @@ class StageRunner::Steps {
   StageResultPtr stage_;
   ResolvedStage& resolved_;
   Sandbox* sandbox_;
-  std::size_t last_run_;       // steps before it must be on disk; 0: there is no RUN
-  Tree before_all_;            // for --single-snapshot
+  std::size_t last_run_;  // steps before it must be on disk; 0: there is no RUN
+  Tree before_all_;       // for --single-snapshot
   std::set<std::string> touched_;
   std::unique_ptr<Detector> detector_;
 };

@@ -32,8 +32,7 @@ struct Block {
 // Cuts the tar stream into blocks.
 class BlockFiller {
  public:
-  BlockFiller(Tree tree, Changes changes, LayerSettings settings)
-      : layout_(std::move(tree), std::move(changes), settings) {}
+  BlockFiller(Tree tree, Changes changes, LayerSettings settings) : layout_(std::move(tree), std::move(changes), settings) {}
 
   // Fills one block: headers and inline contents at once, file contents as pieces to be read.
   void fill(Block& block) {
@@ -228,8 +227,7 @@ Task<void> pump_blocks(Pipeline& pipe, io::FileReader& reader, BlockFiller& fill
   }
 }
 
-Task<LayerFacts> run_pipeline(Pipeline& pipe, io::FileReader& reader, BlockFiller& filler,
-                              std::function<void()> on_captured) {
+Task<LayerFacts> run_pipeline(Pipeline& pipe, io::FileReader& reader, BlockFiller& filler, std::function<void()> on_captured) {
   pipe.write(pipe.stream.header());
   io::TaskGroup group(pipe.runtime.executor());
   std::exception_ptr failure;
@@ -266,8 +264,8 @@ Task<LayerFacts> run_pipeline(Pipeline& pipe, io::FileReader& reader, BlockFille
 
 }  // namespace
 
-Task<LayerFacts> write_layer(io::Runtime& runtime, io::FileReader& reader, Tree tree, Changes changes,
-                             LayerSettings settings, oci::SpoolBlobPtr blob, std::function<void()> on_captured) {
+Task<LayerFacts> write_layer(io::Runtime& runtime, io::FileReader& reader, Tree tree, Changes changes, LayerSettings settings,
+                             oci::SpoolBlobPtr blob, std::function<void()> on_captured) {
   std::exception_ptr failure;
   LayerFacts facts;
   try {

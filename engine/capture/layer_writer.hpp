@@ -29,9 +29,9 @@ struct LayerSettings {
 struct LayerFacts {
   oci::Digest diff_id;
   oci::Digest digest;
-  std::uint64_t size = 0;       // compressed
+  std::uint64_t size = 0;  // compressed
   std::uint64_t tar_size = 0;
-  std::uint64_t files = 0;      // entries written
+  std::uint64_t files = 0;  // entries written
 };
 
 // Writes the layer for `changes` with metadata and contents from `tree` into `blob`, and completes it (or fails it and
@@ -41,7 +41,7 @@ struct LayerFacts {
 // as soon as no file will be read any more: from then on the disk may change.
 // Errors: a file that vanished or shrank while it was read is Error(filesystem) naming it; one that grew is cut at the
 // size in the tree, with a warning.
-io::Task<LayerFacts> write_layer(io::Runtime& runtime, io::FileReader& reader, Tree tree, Changes changes,
-                                 LayerSettings settings, oci::SpoolBlobPtr blob, std::function<void()> on_captured);
+io::Task<LayerFacts> write_layer(io::Runtime& runtime, io::FileReader& reader, Tree tree, Changes changes, LayerSettings settings,
+                                 oci::SpoolBlobPtr blob, std::function<void()> on_captured);
 
 }  // namespace kiln::engine

@@ -44,8 +44,8 @@ class TarLayout {
   Changes changes_;
   LayerSettings settings_;
   std::size_t next_change_ = 0;
-  std::vector<Pending> pending_;  // the last is next
-  std::vector<std::string> open_directories_;  // the chain of directories written last, outermost first
+  std::vector<Pending> pending_;                // the last is next
+  std::vector<std::string> open_directories_;   // the chain of directories written last, outermost first
   std::map<std::uint64_t, std::string> links_;  // link_id -> the path that carries its content
   std::uint64_t entries_ = 0;
 };

@@ -58,7 +58,7 @@ class Scanner {
 
  private:
   void visit(const std::string& path) {
-    struct stat status {};
+    struct stat status{};
     const char* name = path.empty() ? "." : path.c_str();
     if (fstatat(root_, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT || errno == ENOTDIR) return;
@@ -147,8 +147,7 @@ std::optional<std::string> read_text(const std::string& path) {
 
 }  // namespace
 
-Context::Context(std::string directory, IgnoreMatcher ignore)
-    : directory_(std::move(directory)), ignore_(std::move(ignore)) {
+Context::Context(std::string directory, IgnoreMatcher ignore) : directory_(std::move(directory)), ignore_(std::move(ignore)) {
   io::UniqueFd fd(open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) {
     throw io::Error(io::ErrorKind::context, fmt::format("opening build context '{}': {}", directory_, std::strerror(errno)));

@@ -99,9 +99,8 @@ bool IgnoreMatcher::ignored(std::string_view path) const {
 
 bool IgnoreMatcher::may_reinclude_below(std::string_view directory) const {
   const std::string prefix = std::string(directory) + "/";
-  return std::any_of(compiled_->exceptions.begin(), compiled_->exceptions.end(), [&](const std::string& start) {
-    return start.starts_with(prefix) || prefix.starts_with(start);
-  });
+  return std::any_of(compiled_->exceptions.begin(), compiled_->exceptions.end(),
+                     [&](const std::string& start) { return start.starts_with(prefix) || prefix.starts_with(start); });
 }
 
 bool IgnoreMatcher::empty() const { return compiled_->rules.empty(); }

@@ -13,14 +13,8 @@ namespace kiln::engine::dockerfile {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, double>, 8> units = {{{"ns", 1.0},
-                                                                       {"us", 1e3},
-                                                                       {"\xc2\xb5s", 1e3},
-                                                                       {"\xce\xbcs", 1e3},
-                                                                       {"ms", 1e6},
-                                                                       {"s", 1e9},
-                                                                       {"m", 60e9},
-                                                                       {"h", 3600e9}}};
+constexpr std::array<std::pair<std::string_view, double>, 8> units = {
+    {{"ns", 1.0}, {"us", 1e3}, {"\xc2\xb5s", 1e3}, {"\xce\xbcs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
 
 [[noreturn]] void bad(std::string_view text) {
   throw io::Error(io::ErrorKind::dockerfile, fmt::format("invalid duration \"{}\"", text));

@@ -168,7 +168,8 @@ class Expander {
       case ':': {
         const char kind = peek();
         ++at_;
-        if (kind != '-' && kind != '+' && kind != '?') fail(word_, fmt::format("unsupported modifier ({}) in substitution", std::string{':', kind}));
+        if (kind != '-' && kind != '+' && kind != '?')
+          fail(word_, fmt::format("unsupported modifier ({}) in substitution", std::string{':', kind}));
         return with_default(name, value && !value->empty() ? value : std::nullopt, kind);
       }
       case '-':

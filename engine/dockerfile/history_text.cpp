@@ -53,9 +53,9 @@ std::string history_of_volume(const std::vector<std::string>& paths) { return fm
 std::string history_of_shell(const std::vector<std::string>& words) { return fmt::format("SHELL [{}]", fmt::join(words, " ")); }
 
 std::string history_of_healthcheck(const std::vector<std::string>& test, const HealthcheckInstruction& check) {
-  return fmt::format("HEALTHCHECK {{Test:[{}] Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}", fmt::join(test, " "),
-                     format_duration(check.interval), format_duration(check.timeout), format_duration(check.start_period),
-                     format_duration(check.start_interval), check.retries);
+  return fmt::format("HEALTHCHECK {{Test:[{}] Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}",
+                     fmt::join(test, " "), format_duration(check.interval), format_duration(check.timeout),
+                     format_duration(check.start_period), format_duration(check.start_interval), check.retries);
 }
 
 std::string history_of_copy(const CopyHistory& copy) {

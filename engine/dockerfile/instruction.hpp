@@ -18,8 +18,8 @@ struct Location {
 
 struct Heredoc {
   std::string name;
-  std::string body;       // with its newlines; tabs already removed for <<-
-  bool expand = true;     // the delimiter was not quoted
+  std::string body;    // with its newlines; tabs already removed for <<-
+  bool expand = true;  // the delimiter was not quoted
   bool strip_tabs = false;
   int file_descriptor = 0;
 };
@@ -71,25 +71,51 @@ struct KeyValue {
   std::string key;
   std::optional<std::string> value;  // ARG NAME has none
 };
-struct Env { std::vector<KeyValue> pairs; };
-struct Label { std::vector<KeyValue> pairs; };
-struct Arg { std::vector<KeyValue> pairs; };
-struct Workdir { std::string path; };
-struct User { std::string user; };
-struct Expose { std::vector<std::string> ports; };
-struct Volume { std::vector<std::string> paths; };
-struct Cmd { CommandLine command; };
-struct Entrypoint { CommandLine command; };
-struct Shell { std::vector<std::string> words; };
-struct StopSignal { std::string signal; };
-struct Maintainer { std::string name; };
+struct Env {
+  std::vector<KeyValue> pairs;
+};
+struct Label {
+  std::vector<KeyValue> pairs;
+};
+struct Arg {
+  std::vector<KeyValue> pairs;
+};
+struct Workdir {
+  std::string path;
+};
+struct User {
+  std::string user;
+};
+struct Expose {
+  std::vector<std::string> ports;
+};
+struct Volume {
+  std::vector<std::string> paths;
+};
+struct Cmd {
+  CommandLine command;
+};
+struct Entrypoint {
+  CommandLine command;
+};
+struct Shell {
+  std::vector<std::string> words;
+};
+struct StopSignal {
+  std::string signal;
+};
+struct Maintainer {
+  std::string name;
+};
 struct HealthcheckInstruction {
   bool none = false;
   CommandLine command;
   std::chrono::nanoseconds interval{0}, timeout{0}, start_period{0}, start_interval{0};
   int retries = 0;
 };
-struct OnBuild { std::string instruction; };  // text to be parsed when it fires, heredoc bodies included
+struct OnBuild {
+  std::string instruction;
+};  // text to be parsed when it fires, heredoc bodies included
 
 using Body = std::variant<From, Run, Copy, Env, Label, Arg, Workdir, User, Expose, Volume, Cmd, Entrypoint, Shell, StopSignal,
                           Maintainer, HealthcheckInstruction, OnBuild>;

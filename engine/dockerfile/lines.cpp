@@ -37,7 +37,11 @@ std::string lower(std::string_view text) {
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : (lead & 0xe0U) == 0xc0 ? 2 : (lead & 0xf0U) == 0xe0 ? 3 : (lead & 0xf8U) == 0xf0 ? 4 : 0;
+    const std::size_t length = lead < 0x80              ? 1
+                               : (lead & 0xe0U) == 0xc0 ? 2
+                               : (lead & 0xf0U) == 0xe0 ? 3
+                               : (lead & 0xf8U) == 0xf0 ? 4
+                                                        : 0;
     if (length == 0 || lead == 0xc0 || lead == 0xc1 || lead > 0xf4 || i + length > text.size()) return false;
     for (std::size_t j = 1; j < length; ++j) {
       if ((static_cast<unsigned char>(text[i + j]) & 0xc0U) != 0x80) return false;
@@ -55,7 +59,8 @@ std::vector<std::string_view> split(std::string_view text) {
     std::string_view line = text.substr(at, newline - at);
     if (line.ends_with('\r')) line.remove_suffix(1);
     const int number = static_cast<int>(lines.size()) + 1;
-    if (line.size() > longest_line) fail(number, fmt::format("dockerfile line greater than maximum allowed size of {}", longest_line));
+    if (line.size() > longest_line)
+      fail(number, fmt::format("dockerfile line greater than maximum allowed size of {}", longest_line));
     if (line.find('\0') != std::string_view::npos) fail(number, "a NUL byte: is this a text file?");
     if (!is_utf8(line)) fail(number, "invalid UTF-8: is this a text file?");
     lines.push_back(line);
@@ -100,7 +105,8 @@ class Reader {
       if (key == "syntax") directives_.syntax = value.substr(0, value.find_first_of(" \t"));
       if (key == "check") directives_.check = value;
       if (key == "escape") {
-        if (value != "\\" && value != "`") fail(static_cast<int>(at_) + 1, fmt::format("invalid ESCAPE '{}'. Must be ` or \\", value));
+        if (value != "\\" && value != "`")
+          fail(static_cast<int>(at_) + 1, fmt::format("invalid ESCAPE '{}'. Must be ` or \\", value));
         directives_.escape = value.front();
       }
     }
@@ -128,7 +134,8 @@ class Reader {
       const std::string_view blank_free = trim(line);
       if (blank_free.starts_with('#')) continue;
       if (blank_free.empty()) {
-        if (!warned) warnings_.push_back({"NoEmptyContinuation", "Empty continuation line", {static_cast<int>(at_), static_cast<int>(at_)}});
+        if (!warned)
+          warnings_.push_back({"NoEmptyContinuation", "Empty continuation line", {static_cast<int>(at_), static_cast<int>(at_)}});
         warned = true;
         continue;
       }

@@ -59,8 +59,9 @@ CommandLine parse_command(const Rest& rest) {
 }
 
 void check_stage_name(const std::string& name) {
-  const bool good = !name.empty() && std::isalpha(static_cast<unsigned char>(name.front())) &&
-                    std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; });
+  const bool good =
+      !name.empty() && std::isalpha(static_cast<unsigned char>(name.front())) &&
+      std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; });
   if (!good) fail(fmt::format("invalid name for build stage: \"{}\", name can't start with a number or contain symbols", name));
 }
 
@@ -105,9 +106,9 @@ MountFlag parse_mount(const std::string& text) {
 }
 
 Body parse_run(Rest rest) {
-  const Flags flags(rest.text,
-                    {{"mount", FlagKind::list}, {"network", FlagKind::text}, {"security", FlagKind::text}, {"device", FlagKind::list}},
-                    rest.escape);
+  const Flags flags(
+      rest.text, {{"mount", FlagKind::list}, {"network", FlagKind::text}, {"security", FlagKind::text}, {"device", FlagKind::list}},
+      rest.escape);
   require_text(rest);
   Run run;
   for (const auto& mount : flags.list("mount")) run.mounts.push_back(parse_mount(mount));
@@ -119,14 +120,14 @@ Body parse_run(Rest rest) {
 }
 
 bool is_remote(const std::string& source) {
-  return source.starts_with("http://") || source.starts_with("https://") || source.starts_with("git://") || source.starts_with("git@") ||
-         source.starts_with("ssh://");
+  return source.starts_with("http://") || source.starts_with("https://") || source.starts_with("git://") ||
+         source.starts_with("git@") || source.starts_with("ssh://");
 }
 
 Body parse_copy(Rest rest) {
   const bool is_add = rest.keyword == "ADD";
-  std::map<std::string, FlagKind> known = {{"chown", FlagKind::text}, {"chmod", FlagKind::text}, {"link", FlagKind::boolean},
-                                           {"exclude", FlagKind::list}};
+  std::map<std::string, FlagKind> known = {
+      {"chown", FlagKind::text}, {"chmod", FlagKind::text}, {"link", FlagKind::boolean}, {"exclude", FlagKind::list}};
   if (is_add) {
     known.insert({{"keep-git-dir", FlagKind::boolean}, {"checksum", FlagKind::text}, {"unpack", FlagKind::boolean}});
   } else {
@@ -152,8 +153,10 @@ Body parse_copy(Rest rest) {
     copy.heredocs = rest.heredocs;
   }
   if (words.size() < 2) {
-    fail(words.empty() ? fmt::format("{} requires at least two arguments", rest.keyword)
-                       : fmt::format("{} requires at least two arguments, but only one was provided. Destination could not be determined", rest.keyword));
+    fail(words.empty()
+             ? fmt::format("{} requires at least two arguments", rest.keyword)
+             : fmt::format("{} requires at least two arguments, but only one was provided. Destination could not be determined",
+                           rest.keyword));
   }
   copy.destination = words.back();
   words.pop_back();
@@ -236,8 +239,11 @@ std::chrono::nanoseconds checked_duration(const Flags& flags, const std::string&
 
 Body parse_healthcheck(Rest rest) {
   const Flags flags(rest.text,
-                    {{"interval", FlagKind::text}, {"timeout", FlagKind::text}, {"start-period", FlagKind::text},
-                     {"start-interval", FlagKind::text}, {"retries", FlagKind::text}},
+                    {{"interval", FlagKind::text},
+                     {"timeout", FlagKind::text},
+                     {"start-period", FlagKind::text},
+                     {"start-interval", FlagKind::text},
+                     {"retries", FlagKind::text}},
                     rest.escape);
   require_text(rest);
   const auto blank = std::min(rest.text.find_first_of(" \t"), rest.text.size());
@@ -259,7 +265,8 @@ Body parse_healthcheck(Rest rest) {
   check.start_period = checked_duration(flags, "start-period");
   check.start_interval = checked_duration(flags, "start-interval");
   if (const auto retries = flags.text("retries")) {
-    const bool number = !retries->empty() && retries->size() < 10 && std::all_of(retries->begin(), retries->end(), [](unsigned char c) { return std::isdigit(c); });
+    const bool number = !retries->empty() && retries->size() < 10 &&
+                        std::all_of(retries->begin(), retries->end(), [](unsigned char c) { return std::isdigit(c); });
     if (!number) fail(fmt::format("--retries must be a number of at least 0, not \"{}\"", *retries));
     check.retries = std::stoi(*retries);
   }
@@ -269,7 +276,8 @@ Body parse_healthcheck(Rest rest) {
 Body parse_onbuild(Rest rest) {
   require_text(rest);
   std::string keyword(rest.text.substr(0, std::min(rest.text.find_first_of(" \t"), rest.text.size())));
-  std::transform(keyword.begin(), keyword.end(), keyword.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(keyword.begin(), keyword.end(), keyword.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   if (keyword == "ONBUILD") fail("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   if (keyword == "FROM" || keyword == "MAINTAINER") fail(fmt::format("{} isn't allowed as an ONBUILD trigger", keyword));
   std::string text(rest.text);
@@ -279,16 +287,24 @@ Body parse_onbuild(Rest rest) {
 }
 
 const std::map<std::string, std::function<Body(Rest)>>& parsers() {
-  static const std::map<std::string, std::function<Body(Rest)>> table = {
-      {"ADD", parse_copy},         {"ARG", parse_arg},
-      {"CMD", parse_cmd},          {"COPY", parse_copy},
-      {"ENTRYPOINT", parse_entrypoint}, {"ENV", parse_env},
-      {"EXPOSE", parse_expose},    {"FROM", parse_from},
-      {"HEALTHCHECK", parse_healthcheck}, {"LABEL", parse_label},
-      {"MAINTAINER", parse_maintainer}, {"ONBUILD", parse_onbuild},
-      {"RUN", parse_run},          {"SHELL", parse_shell},
-      {"STOPSIGNAL", parse_stopsignal}, {"USER", parse_user},
-      {"VOLUME", parse_volume},    {"WORKDIR", parse_workdir}};
+  static const std::map<std::string, std::function<Body(Rest)>> table = {{"ADD", parse_copy},
+                                                                         {"ARG", parse_arg},
+                                                                         {"CMD", parse_cmd},
+                                                                         {"COPY", parse_copy},
+                                                                         {"ENTRYPOINT", parse_entrypoint},
+                                                                         {"ENV", parse_env},
+                                                                         {"EXPOSE", parse_expose},
+                                                                         {"FROM", parse_from},
+                                                                         {"HEALTHCHECK", parse_healthcheck},
+                                                                         {"LABEL", parse_label},
+                                                                         {"MAINTAINER", parse_maintainer},
+                                                                         {"ONBUILD", parse_onbuild},
+                                                                         {"RUN", parse_run},
+                                                                         {"SHELL", parse_shell},
+                                                                         {"STOPSIGNAL", parse_stopsignal},
+                                                                         {"USER", parse_user},
+                                                                         {"VOLUME", parse_volume},
+                                                                         {"WORKDIR", parse_workdir}};
   return table;
 }
 
@@ -298,7 +314,8 @@ Instruction parse_instruction(LogicalLine line, char escape) {
   const std::string_view text = trim(line.text);
   const auto blank = std::min(text.find_first_of(" \t"), text.size());
   std::string keyword(text.substr(0, blank));
-  std::transform(keyword.begin(), keyword.end(), keyword.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(keyword.begin(), keyword.end(), keyword.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   const auto parser = parsers().find(keyword);
   if (parser == parsers().end()) {
     std::vector<std::string> known;

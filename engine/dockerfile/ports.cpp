@@ -19,7 +19,8 @@ namespace {
 int parse_port(const std::string& word, std::string_view text) {
   int port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || port < 0 || port > 65535) bad(word, "not a port from 0 to 65535");
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || port < 0 || port > 65535)
+    bad(word, "not a port from 0 to 65535");
   return port;
 }
 
@@ -30,7 +31,8 @@ std::set<std::string> parse_ports(const std::vector<std::string>& words) {
   for (const auto& word : words) {
     const auto slash = word.find('/');
     std::string protocol = slash == std::string::npos ? "tcp" : word.substr(slash + 1);
-    std::transform(protocol.begin(), protocol.end(), protocol.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(protocol.begin(), protocol.end(), protocol.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") bad(word, "the protocol is not tcp, udp or sctp");
     std::string range = word.substr(0, slash);
     if (const auto colon = range.rfind(':'); colon != std::string::npos) range.erase(0, colon + 1);

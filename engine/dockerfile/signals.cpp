@@ -13,15 +13,16 @@ namespace kiln::engine::dockerfile {
 
 namespace {
 
-constexpr std::array<std::string_view, 36> names = {"ABRT", "ALRM", "BUS",  "CHLD", "CLD",    "CONT", "FPE",  "HUP",  "ILL",
-                                                    "INT",  "IO",   "IOT",  "KILL", "PIPE",   "POLL", "PROF", "PWR",  "QUIT",
-                                                    "SEGV", "STKFLT", "STOP", "SYS", "TERM",  "TRAP", "TSTP", "TTIN", "TTOU",
-                                                    "URG",  "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX"};
+constexpr std::array<std::string_view, 36> names = {"ABRT", "ALRM",   "BUS",  "CHLD",   "CLD",   "CONT", "FPE",  "HUP",   "ILL",
+                                                    "INT",  "IO",     "IOT",  "KILL",   "PIPE",  "POLL", "PROF", "PWR",   "QUIT",
+                                                    "SEGV", "STKFLT", "STOP", "SYS",    "TERM",  "TRAP", "TSTP", "TTIN",  "TTOU",
+                                                    "URG",  "USR1",   "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX"};
 
 }  // namespace
 
 void check_signal(const std::string& text) {
-  const bool number = !text.empty() && text.size() < 4 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
+  const bool number =
+      !text.empty() && text.size() < 4 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
   if (number && std::stoi(text) >= 1 && std::stoi(text) <= 64) return;
   std::string name = text;
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });

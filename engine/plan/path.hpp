@@ -13,7 +13,7 @@ std::string clean_path(std::string_view path);
 // stays as one '/', because COPY reads it as "a directory".
 std::string absolute_path(std::string_view directory, std::string_view path, bool keep_trailing = true);
 
-std::string_view parent_of(std::string_view path);  // "a/b" -> "a"; "a" -> ""
+std::string_view parent_of(std::string_view path);     // "a/b" -> "a"; "a" -> ""
 std::string_view name_of_path(std::string_view path);  // "a/b" -> "b"
 
 }  // namespace kiln::engine

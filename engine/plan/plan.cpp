@@ -201,8 +201,9 @@ Source resolve_from(const Plan& plan, int stage, const std::string& text) {
     const auto index = as_index(text);
     if (index && *index < static_cast<int>(plan.file.stages.size())) {
       if (*index >= stage) {
-        throw io::Error(io::ErrorKind::dockerfile,
-                        fmt::format("cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", text, stage));
+        throw io::Error(
+            io::ErrorKind::dockerfile,
+            fmt::format("cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", text, stage));
       }
       found = *index;
     }
@@ -211,8 +212,9 @@ Source resolve_from(const Plan& plan, int stage, const std::string& text) {
     for (std::size_t later = static_cast<std::size_t>(stage); later < plan.file.stages.size(); ++later) {
       const auto& name = std::get<dockerfile::From>(plan.file.stages[later].from.body).name;
       if (!name.empty() && lower(name) == lower(text)) {
-        throw io::Error(io::ErrorKind::dockerfile,
-                        fmt::format("cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", text, stage));
+        throw io::Error(
+            io::ErrorKind::dockerfile,
+            fmt::format("cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", text, stage));
       }
     }
   }

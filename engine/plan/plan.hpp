@@ -17,19 +17,19 @@ namespace kiln::engine {
 struct Source {
   enum class Kind { scratch, stage, image };
   Kind kind = Kind::scratch;
-  int stage = -1;                // Kind::stage
-  oci::Reference image;          // Kind::image
-  oci::Platform platform;        // Kind::image
+  int stage = -1;          // Kind::stage
+  oci::Reference image;    // Kind::image
+  oci::Platform platform;  // Kind::image
 };
 
 struct PlannedStage {
   int index = 0;
-  std::string name;              // AS, or "stage-N"
+  std::string name;  // AS, or "stage-N"
   bool named = false;
   Source base;
   const dockerfile::StageText* text = nullptr;  // in Plan::file
   bool needed = false;
-  std::set<int> copies_from;     // stages that COPY --from of this stage reads
+  std::set<int> copies_from;  // stages that COPY --from of this stage reads
 };
 
 struct PlanOptions {

@@ -28,10 +28,10 @@ struct RunStep {
 
 struct CopyStep {
   bool is_add = false;
-  std::optional<Source> from;            // nothing: the build context
-  std::vector<std::string> sources;      // expanded
+  std::optional<Source> from;                                 // nothing: the build context
+  std::vector<std::string> sources;                           // expanded
   std::vector<std::pair<std::string, std::string>> heredocs;  // name, bytes
-  std::string destination;               // absolute; a trailing '/' means a directory
+  std::string destination;                                    // absolute; a trailing '/' means a directory
   std::optional<std::string> chown;
   std::optional<std::string> chmod;
   std::vector<std::string> excludes;
@@ -42,28 +42,28 @@ struct CopyStep {
 };
 
 struct WorkdirStep {
-  std::string path;                      // absolute, cleaned, never "/"
+  std::string path;  // absolute, cleaned, never "/"
   std::string user;
 };
 
 struct Step {
   std::variant<RunStep, CopyStep, WorkdirStep> action;
-  std::string text;                      // the instruction on one line, for people
+  std::string text;  // the instruction on one line, for people
   dockerfile::Location location;
-  std::size_t history = 0;               // its entry in the config's history
+  std::size_t history = 0;  // its entry in the config's history
 };
 
 struct ResolvedStage {
   std::vector<Step> steps;
-  oci::ImageConfig config;               // of the result; diff ids of the base only, history with this stage's entries
+  oci::ImageConfig config;                  // of the result; diff ids of the base only, history with this stage's entries
   std::map<std::string, std::string> args;  // in scope at the end: stages built on this one inherit them
-  bool runs = false;                     // has a RUN
+  bool runs = false;                        // has a RUN
 };
 
 struct StageInput {
   oci::ImageConfig base;
   std::map<std::string, std::string> inherited_args;  // of a stage that this one is built on
-  std::string created;                   // RFC 3339 text for new history entries
+  std::string created;                                // RFC 3339 text for new history entries
 };
 
 // Errors: io::Error(dockerfile or unsupported) with the Dockerfile's name and line.

@@ -24,10 +24,12 @@ io::UniqueFd open_source(const Content& content) {
 void copy_by_hand(int source, int file, std::uint64_t offset, std::uint64_t size, const std::string& path) {
   std::vector<std::byte> buffer(256U << 10U);
   while (offset < size) {
-    const ssize_t count = pread(source, buffer.data(), std::min<std::uint64_t>(buffer.size(), size - offset), static_cast<off_t>(offset));
+    const ssize_t count =
+        pread(source, buffer.data(), std::min<std::uint64_t>(buffer.size(), size - offset), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) io::throw_errno(errno, fmt::format("reading '{}'", path));
-    if (count == 0) throw io::Error(io::ErrorKind::filesystem, fmt::format("reading '{}': the file shrank while it was read", path));
+    if (count == 0)
+      throw io::Error(io::ErrorKind::filesystem, fmt::format("reading '{}': the file shrank while it was read", path));
     write_at(file, offset, io::Bytes(buffer).first(static_cast<std::size_t>(count)), path);
     offset += static_cast<std::uint64_t>(count);
   }

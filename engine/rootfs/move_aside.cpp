@@ -36,7 +36,7 @@ void move_children(int from, int to, const std::string& path, const ProtectedPat
 void move_directory(int from, int to, const std::string& name, const std::string& path, const ProtectedPaths& keep) {
   const io::UniqueFd source(openat(from, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!source) io::throw_errno(errno, fmt::format("moving '/{}' aside", path));
-  struct stat status {};
+  struct stat status{};
   fstat(source.get(), &status);
   if (mkdirat(to, name.c_str(), 0700) != 0 && errno != EEXIST) io::throw_errno(errno, fmt::format("moving '/{}' aside", path));
   const io::UniqueFd target(openat(to, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

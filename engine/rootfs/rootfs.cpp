@@ -75,7 +75,8 @@ struct Rootfs::Impl {
 };
 
 Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, std::string work_directory, std::set<std::string> protected_paths)
-    : impl_(std::make_unique<Impl>(Impl{runtime, shape, std::move(work_directory), ProtectedPaths(protected_paths), {}, {}, {}, {}, false})) {
+    : impl_(std::make_unique<Impl>(
+          Impl{runtime, shape, std::move(work_directory), ProtectedPaths(protected_paths), {}, {}, {}, {}, false})) {
   spread_over_disk(fs::path(impl_->work_directory).parent_path());
   make_directories(impl_->work_directory);
   if (shape == RootfsShape::in_place) {
@@ -150,7 +151,9 @@ void Rootfs::push_upper(const Tree& tree) {
 
 const std::vector<std::shared_ptr<const ContentDirectory>>& Rootfs::directories() const noexcept { return impl_->directories; }
 std::vector<std::string> Rootfs::directory_paths() const { return impl_->paths; }
-std::string Rootfs::overlay_work_path() const { return fmt::format("{}/w{}", impl_->work_directory, impl_->directories.size() - 1); }
+std::string Rootfs::overlay_work_path() const {
+  return fmt::format("{}/w{}", impl_->work_directory, impl_->directories.size() - 1);
+}
 const ProtectedPaths& Rootfs::protected_paths() const noexcept { return impl_->protected_paths; }
 
 const std::string& Rootfs::work_directory() const noexcept { return impl_->work_directory; }

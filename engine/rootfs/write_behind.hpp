@@ -64,7 +64,7 @@ class WriteBehind {
   BatchPtr filling_;  // add()'s
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<BatchPtr> queue_;    // guarded by mutex_, as are the following
+  std::deque<BatchPtr> queue_;  // guarded by mutex_, as are the following
   std::vector<BatchPtr> free_;
   std::vector<Written> written_;
   std::exception_ptr failure_;

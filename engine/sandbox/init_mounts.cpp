@@ -27,7 +27,8 @@ namespace {
 // A mount target below `root` as a path that no symlink in the root can bend. Empty when it is not there.
 class Target {
  public:
-  Target(int root, const std::string& path) : fd_(io::open_beneath(root, path, O_PATH)), path_(fmt::format("/proc/self/fd/{}", fd_.get())) {}
+  Target(int root, const std::string& path)
+      : fd_(io::open_beneath(root, path, O_PATH)), path_(fmt::format("/proc/self/fd/{}", fd_.get())) {}
   explicit operator bool() const { return static_cast<bool>(fd_); }
   const char* path() const { return path_.c_str(); }
 
@@ -39,7 +40,8 @@ class Target {
 void bind(const std::string& source, int root, const std::string& path, unsigned long flags) {
   const Target target(root, path);
   if (!target) return;
-  if (mount(source.c_str(), target.path(), nullptr, MS_BIND | flags, nullptr) != 0) refused(fmt::format("binding {} to /{}", source, path));
+  if (mount(source.c_str(), target.path(), nullptr, MS_BIND | flags, nullptr) != 0)
+    refused(fmt::format("binding {} to /{}", source, path));
 }
 
 void mount_proc(int root) {

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
@@ -8,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <grp.h>
 
 #include <algorithm>
 #include <array>
@@ -104,8 +104,9 @@ void enter_other_namespaces(bool no_network) {
 }
 
 void limit_capabilities() {
-  constexpr std::array kept = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FSETID, CAP_FOWNER, CAP_MKNOD, CAP_NET_RAW, CAP_SETGID, CAP_SETUID,
-                               CAP_SETFCAP, CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_KILL, CAP_AUDIT_WRITE};
+  constexpr std::array kept = {
+      CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FSETID,  CAP_FOWNER,           CAP_MKNOD,      CAP_NET_RAW, CAP_SETGID,
+      CAP_SETUID, CAP_SETFCAP,      CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_KILL,    CAP_AUDIT_WRITE};
   for (int capability = 0; capability <= CAP_LAST_CAP; ++capability) {
     if (std::find(kept.begin(), kept.end(), capability) == kept.end()) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   }
@@ -145,10 +146,9 @@ void execute(const InitRequest& request) {
     }
   }
   const bool missing = error == ENOENT;
-  io::Error failure(io::ErrorKind::process,
-                    missing && program.find('/') == std::string::npos
-                        ? fmt::format("exec: \"{}\": executable file not found in $PATH", program)
-                        : fmt::format("exec: \"{}\": {}", program, std::strerror(error)));
+  io::Error failure(io::ErrorKind::process, missing && program.find('/') == std::string::npos
+                                                ? fmt::format("exec: \"{}\": executable file not found in $PATH", program)
+                                                : fmt::format("exec: \"{}\": {}", program, std::strerror(error)));
   throw failure.set_exit_code(missing ? 127 : 126);
 }
 

@@ -11,13 +11,13 @@ namespace kiln::engine {
 struct InitRequest {
   enum class Mode { run_userns, run_in_place, probe } mode = Mode::probe;
   // userns
-  std::string work_directory;             // the Rootfs's; l0, l1, ... are below it
-  unsigned directories = 1;               // of the stack; 1: plain
+  std::string work_directory;  // the Rootfs's; l0, l1, ... are below it
+  unsigned directories = 1;    // of the stack; 1: plain
   bool overlay = false;
   bool all_ids = false;
   bool no_network = false;
   std::string hostname;
-  std::string resolv_conf;                // files to bind; empty: none
+  std::string resolv_conf;  // files to bind; empty: none
   std::string hosts;
   // the command
   std::vector<std::string> arguments;

@@ -50,11 +50,12 @@ SandboxChoice choose_in_place(const SandboxRequest& request, const std::string& 
   SandboxChoice choice;
   choice.kind = SandboxKind::in_place;
   if (!request.force && !in_container()) {
-    throw io::Error(io::ErrorKind::unsupported,
-                    fmt::format("RUN needs a sandbox, and there is none: {}this is not a container, so running in place would replace "
-                                "this machine's own root file system. Run kiln in a container, allow user namespaces, or use --force "
-                                "if you are sure",
-                                refused));
+    throw io::Error(
+        io::ErrorKind::unsupported,
+        fmt::format("RUN needs a sandbox, and there is none: {}this is not a container, so running in place would replace "
+                    "this machine's own root file system. Run kiln in a container, allow user namespaces, or use --force "
+                    "if you are sure",
+                    refused));
   }
   if (geteuid() != 0) {
     throw io::Error(io::ErrorKind::unsupported,
@@ -87,7 +88,7 @@ io::Task<SandboxChoice> probe_sandbox(io::Runtime& runtime, SandboxRequest reque
   }
   if (refused.empty()) {
     choice.overlay = request.allow_overlay && probed.overlay == "ok";
-    choice.reason = choice.overlay ? "user and mount namespaces and overlay are allowed"
+    choice.reason = choice.overlay           ? "user and mount namespaces and overlay are allowed"
                     : !request.allow_overlay ? "user and mount namespaces are allowed; overlay is off"
                                              : fmt::format("user and mount namespaces are allowed; no overlay in {}: {}",
                                                            request.work_directory, probed.overlay);

@@ -40,7 +40,7 @@ void ensure_stub(int root, const std::string& path, bool directory) {
   const std::string name(name_of_path(path));
   const io::UniqueFd parent = io::open_beneath(root, parent_path, O_RDONLY | O_DIRECTORY);
   if (!parent) return;
-  struct stat before {};
+  struct stat before{};
   if (fstatat(parent.get(), name.c_str(), &before, AT_SYMLINK_NOFOLLOW) == 0 || fstat(parent.get(), &before) != 0) return;
   if (directory) {
     mkdirat(parent.get(), name.c_str(), 0755);

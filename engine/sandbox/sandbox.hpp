@@ -27,16 +27,16 @@ std::string_view name_of(SandboxKind kind);
 
 struct SandboxChoice {
   SandboxKind kind = SandboxKind::in_place;
-  bool overlay = false;   // userns: RootfsShape::overlay works in `work_directory`
-  bool all_ids = false;   // userns: ids 0 to 65535 are mapped; else only root
-  std::string reason;     // one line: what was tried and what was refused
+  bool overlay = false;  // userns: RootfsShape::overlay works in `work_directory`
+  bool all_ids = false;  // userns: ids 0 to 65535 are mapped; else only root
+  std::string reason;    // one line: what was tried and what was refused
 };
 
 struct SandboxRequest {
   std::optional<SandboxKind> wanted;  // asked for by name: then a refusal is an error
   bool force = false;                 // in place outside a container
   bool allow_overlay = true;
-  std::string work_directory;         // where Rootfs directories will live
+  std::string work_directory;  // where Rootfs directories will live
 };
 
 // Tries each sandbox in a child process. Errors: Error(unsupported) saying what was refused and what to change when
@@ -47,14 +47,14 @@ io::Task<SandboxChoice> probe_sandbox(io::Runtime& runtime, SandboxRequest reque
 bool in_container();
 
 struct RunRequest {
-  std::vector<std::string> arguments;        // argv[0] is looked up in the PATH of `environment`, inside the root
+  std::vector<std::string> arguments;  // argv[0] is looked up in the PATH of `environment`, inside the root
   std::vector<std::string> environment;
-  std::string working_directory = "/";       // inside the root; made if missing is the engine's work
+  std::string working_directory = "/";  // inside the root; made if missing is the engine's work
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::vector<std::uint32_t> groups;         // supplementary
+  std::vector<std::uint32_t> groups;  // supplementary
   std::string hostname = "buildkitsandbox";
-  bool no_network = false;                   // --network=none
+  bool no_network = false;  // --network=none
   std::function<void(int stream, std::string_view line)> on_line;
 };
 

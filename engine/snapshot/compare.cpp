@@ -140,7 +140,7 @@ struct Compared {
   std::string path;
   Node node;
   std::uint64_t device = 0;
-  bool linked = false;   // more than one name
+  bool linked = false;  // more than one name
   bool changed = true;
 };
 

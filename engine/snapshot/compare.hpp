@@ -13,7 +13,7 @@ namespace kiln::engine {
 
 // Where the content of a candidate is, and where that of the same path before the RUN was, if it can still be read.
 struct CompareSource {
-  std::shared_ptr<const ContentDirectory> directory;        // holds the entries now
+  std::shared_ptr<const ContentDirectory> directory;         // holds the entries now
   std::function<Content(const std::string& path)> original;  // unknown content: cannot be compared, so it counts as changed
 };
 

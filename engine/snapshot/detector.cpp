@@ -104,7 +104,8 @@ class WalkDetector final : public Detector {
     for (const auto& entry : entries) {
       const Node* node = before.find(entry.path);
       if (!node || node->type != FileType::regular || !S_ISREG(entry.stamp.mode)) continue;
-      const bool elsewhere = node->content.layer || (node->content.directory && node->content.directory != root.directories().back());
+      const bool elsewhere =
+          node->content.layer || (node->content.directory && node->content.directory != root.directories().back());
       if (!elsewhere) continue;
       if (node->stamp.mtime_ns != entry.stamp.mtime_ns || node->stamp.size != entry.stamp.size) continue;
       originals[entry.path] = node->content;
@@ -137,7 +138,8 @@ class WalkDetector final : public Detector {
   }
 
   // Names that the Tree has and the disk has not; those that were never put on disk stay.
-  static void add_removed(const Tree& before, const ProtectedPaths& keep, const DirectoryListing& listing, std::vector<std::string>& removed) {
+  static void add_removed(const Tree& before, const ProtectedPaths& keep, const DirectoryListing& listing,
+                          std::vector<std::string>& removed) {
     for (const auto& name : before.children(listing.path)) {
       if (std::binary_search(listing.names.begin(), listing.names.end(), name)) continue;
       const std::string path = listing.path.empty() ? name : listing.path + "/" + name;

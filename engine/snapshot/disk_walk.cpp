@@ -74,7 +74,7 @@ class Walker {
   Walker(int root, const ProtectedPaths& keep, const WalkVisitor& visitor) : root_(root), keep_(keep), visitor_(visitor) {}
 
   void start() {
-    struct stat status {};
+    struct stat status{};
     if (fstat(root_, &status) != 0) io::throw_errno(errno, "reading the root file system");
     visitor_.entry(0, entry_of("", status));
     work_.add("");
@@ -117,7 +117,7 @@ class Walker {
   void visit(unsigned worker, int directory, DirectoryListing& listing, std::string_view name) {
     std::string path = listing.path.empty() ? std::string(name) : fmt::format("{}/{}", listing.path, name);
     if (!keep_.empty() && keep_.covers(path)) return;
-    struct stat status {};
+    struct stat status{};
     const std::string name_text(name);
     if (fstatat(directory, name_text.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) return;

@@ -17,7 +17,7 @@ namespace kiln::engine {
 struct DiskEntry {
   std::string path;
   DiskStamp stamp;
-  std::uint64_t device = 0;      // of the file system
+  std::uint64_t device = 0;  // of the file system
   std::uint64_t links = 1;
   std::uint32_t device_major = 0;  // of a device node
   std::uint32_t device_minor = 0;

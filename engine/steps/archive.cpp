@@ -40,7 +40,8 @@ std::vector<ArchiveEntry> read_entries(io::ByteSource& source, const std::shared
     if (entry->type == FileType::hard_link) {
       const auto target = positions.find(entry->link_target);
       if (target == positions.end()) {
-        throw io::Error(io::ErrorKind::integrity, fmt::format("hard link '{}' to '{}', which is not there", entry->path, entry->link_target));
+        throw io::Error(io::ErrorKind::integrity,
+                        fmt::format("hard link '{}' to '{}', which is not there", entry->path, entry->link_target));
       }
       Node& first = entries[target->second].node;
       if (first.link_id == 0) first.link_id = ids.new_link_id();

@@ -64,8 +64,8 @@ void CopyOperation::copy(const Tree& source, const std::vector<std::string>& sou
   }
 }
 
-void CopyOperation::copy_one(const Tree& source, const std::string& from, const std::string& destination, const IgnoreMatcher& excludes,
-                             bool several) {
+void CopyOperation::copy_one(const Tree& source, const std::string& from, const std::string& destination,
+                             const IgnoreMatcher& excludes, bool several) {
   const Node* node = source.find(from);
   if (!node) return;
   if (node->is_directory()) {
@@ -81,7 +81,8 @@ void CopyOperation::copy_with_parents(const Tree& source, const std::string& wri
   const auto pivot = written.find("/./");
   const std::string dropped = pivot == std::string::npos ? "" : clean_path(written.substr(0, pivot));
   std::string kept = from;
-  if (!dropped.empty() && (from == dropped || from.starts_with(dropped + "/"))) kept = from.substr(std::min(dropped.size() + 1, from.size()));
+  if (!dropped.empty() && (from == dropped || from.starts_with(dropped + "/")))
+    kept = from.substr(std::min(dropped.size() + 1, from.size()));
   const std::string base = resolve_in_tree(tree_, destination);
   const auto below_base = [&](const std::string& path) { return base.empty() ? path : path.empty() ? base : base + "/" + path; };
   const std::string skipped = from.substr(0, from.size() - kept.size());
@@ -116,7 +117,8 @@ Node CopyOperation::adjusted(Node node) const {
 
 // The contents of `from` into `to`. A directory that is already there keeps its mode and owner and takes the time; one
 // that is made takes the source's mode, and root's ids unless --chown says otherwise.
-void CopyOperation::copy_directory(const Tree& source, const std::string& from, const std::string& to, const IgnoreMatcher& excludes) {
+void CopyOperation::copy_directory(const Tree& source, const std::string& from, const std::string& to,
+                                   const IgnoreMatcher& excludes) {
   const Node* existing = tree_.find(to);
   Node top = *source.find(from);
   if (from.empty() && rules_.from_context) {  // the context's own directory is nobody's file
@@ -145,9 +147,9 @@ void CopyOperation::copy_directory(const Tree& source, const std::string& from, 
     const std::string target = to.empty() ? below : to + "/" + below;
     const Node* there = tree_.find(target);
     if (there && there->type != FileType::symlink && there->is_directory() != node.is_directory()) {
-      throw io::Error(io::ErrorKind::context,
-                      node.is_directory() ? fmt::format("cannot copy to non-directory: /{}", target)
-                                          : fmt::format("cannot replace to directory /{} with file", target));
+      throw io::Error(io::ErrorKind::context, node.is_directory()
+                                                  ? fmt::format("cannot copy to non-directory: /{}", target)
+                                                  : fmt::format("cannot replace to directory /{} with file", target));
     }
     put(target, taken(path, node));
     return true;

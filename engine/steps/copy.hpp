@@ -17,11 +17,11 @@
 namespace kiln::engine {
 
 struct CopyRules {
-  bool from_context = true;           // then owners become root's
-  std::optional<Owner> owner;         // --chown
-  std::optional<ModeChange> mode;     // --chmod
+  bool from_context = true;        // then owners become root's
+  std::optional<Owner> owner;      // --chown
+  std::optional<ModeChange> mode;  // --chmod
   bool parents = false;
-  FileTime now;                       // of directories that are made
+  FileTime now;  // of directories that are made
   // Called with a source's path and a copy of its node: where its bytes are read from. May be empty.
   std::function<void(const std::string& path, Node& node)> take;
 };
@@ -46,7 +46,8 @@ class CopyOperation {
   Changes take_changes();
 
  private:
-  void copy_one(const Tree& source, const std::string& from, const std::string& destination, const IgnoreMatcher& excludes, bool several);
+  void copy_one(const Tree& source, const std::string& from, const std::string& destination, const IgnoreMatcher& excludes,
+                bool several);
   void copy_directory(const Tree& source, const std::string& from, const std::string& to, const IgnoreMatcher& excludes);
   void copy_with_parents(const Tree& source, const std::string& written, const std::string& from, const std::string& destination,
                          const IgnoreMatcher& excludes);

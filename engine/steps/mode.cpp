@@ -12,8 +12,10 @@ namespace kiln::engine {
 namespace {
 
 [[noreturn]] void bad(std::string_view text) {
-  throw io::Error(io::ErrorKind::dockerfile,
-                  fmt::format("invalid chmod parameter: '{}'. it should be octal string and between 0 and 07777, or symbolic like u=rwX,go=rX", text));
+  throw io::Error(
+      io::ErrorKind::dockerfile,
+      fmt::format("invalid chmod parameter: '{}'. it should be octal string and between 0 and 07777, or symbolic like u=rwX,go=rX",
+                  text));
 }
 
 }  // namespace

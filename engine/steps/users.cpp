@@ -92,7 +92,8 @@ Identity resolve_user(const UserDatabase& database, std::string_view text) {
   if (!group.empty()) {
     const auto named = database.find_group(group);
     const auto gid = named ? named : number(group);
-    if (!gid) throw io::Error(io::ErrorKind::process, fmt::format("unable to find group {}: no matching entries in group file", group));
+    if (!gid)
+      throw io::Error(io::ErrorKind::process, fmt::format("unable to find group {}: no matching entries in group file", group));
     identity.gid = *gid;
   }
   return identity;

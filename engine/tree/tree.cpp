@@ -58,9 +58,8 @@ bool same_metadata(const Node& a, const Node& b) {
 }
 
 bool path_less(std::string_view a, std::string_view b) {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return (x == '/' ? 0 : x) < (y == '/' ? 0 : y);
-  });
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                      [](unsigned char x, unsigned char y) { return (x == '/' ? 0 : x) < (y == '/' ? 0 : y); });
 }
 
 Tree::Tree() : root_(std::make_shared<Entry>()) { root_->node = default_directory(); }

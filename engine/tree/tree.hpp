@@ -44,13 +44,13 @@ struct Node {
   std::uint32_t gid = 0;
   FileTime mtime;
   std::uint64_t size = 0;
-  std::string link_target;          // symlinks
+  std::string link_target;  // symlinks
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
   std::shared_ptr<const Xattrs> xattrs;  // null: none
-  std::uint64_t link_id = 0;        // hard links: names with the same non-zero id are one inode
-  Content content;                  // regular files
-  DiskStamp stamp;                  // where a Rootfs holds it
+  std::uint64_t link_id = 0;             // hard links: names with the same non-zero id are one inode
+  Content content;                       // regular files
+  DiskStamp stamp;                       // where a Rootfs holds it
 
   bool is_directory() const noexcept { return type == FileType::directory; }
 };
@@ -60,8 +60,8 @@ bool same_metadata(const Node& a, const Node& b);
 
 class Tree {
  public:
-  Tree();  // an empty root: directory, 0755, root:root, mtime 0
-  Tree(const Tree&) = default;             // shares structure
+  Tree();                       // an empty root: directory, 0755, root:root, mtime 0
+  Tree(const Tree&) = default;  // shares structure
   Tree& operator=(const Tree&) = default;
   Tree(Tree&&) noexcept = default;
   Tree& operator=(Tree&&) noexcept = default;
@@ -74,7 +74,7 @@ class Tree {
   void put(std::string_view path, Node node);
   // Changes the node of an existing path in place (children stay). Throws Error(internal) if there is none.
   void update(std::string_view path, const std::function<void(Node&)>& change);
-  bool remove(std::string_view path);             // with everything below; false if there was nothing
+  bool remove(std::string_view path);  // with everything below; false if there was nothing
   void remove_children(std::string_view path);
 
   // Names of a directory's children in byte order; empty for anything else.

@@ -1,7 +1,5 @@
 #include "io/codec/block_compressor.hpp"
 
-#include <isa-l/crc.h>
-#include <isa-l/igzip_lib.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -10,6 +8,8 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
 
 #include "io/base/error.hpp"
 
@@ -17,9 +17,7 @@ namespace kiln::io {
 
 namespace {
 
-[[noreturn]] void failed(std::string_view what) {
-  throw Error(ErrorKind::internal, fmt::format("compressing a block: {}", what));
-}
+[[noreturn]] void failed(std::string_view what) { throw Error(ErrorKind::internal, fmt::format("compressing a block: {}", what)); }
 
 std::uint8_t* mutable_pointer(Bytes bytes) {
   return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(bytes.data()));
@@ -27,8 +25,8 @@ std::uint8_t* mutable_pointer(Bytes bytes) {
 
 // Deflate blocks of `block`, byte-aligned by a full flush, at an ISA-L level (0 to 3).
 std::vector<std::byte> deflate_fast(Bytes block, std::uint32_t level) {
-  static constexpr std::array<std::uint32_t, 4> buffer_sizes = {ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT,
-                                                                ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT};
+  static constexpr std::array<std::uint32_t, 4> buffer_sizes = {ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
+                                                                ISAL_DEF_LVL3_DEFAULT};
   thread_local std::array<std::vector<std::uint8_t>, 4> buffers;
   auto& buffer = buffers[level];
   buffer.resize(buffer_sizes[level]);

@@ -25,7 +25,7 @@ inline constexpr std::size_t compression_block_size = 1U << 20U;
 
 struct CompressedBlock {
   std::vector<std::byte> bytes;
-  std::uint32_t crc32 = 0;        // of the input (gzip)
+  std::uint32_t crc32 = 0;  // of the input (gzip)
   std::uint64_t input_size = 0;
 };
 

@@ -1,6 +1,5 @@
 #include "io/codec/decompress.hpp"
 
-#include <isa-l/igzip_lib.h>
 #include <zstd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <isa-l/igzip_lib.h>
 
 #include "io/base/error.hpp"
 

@@ -102,8 +102,8 @@ class ReadAhead final : public ByteSource {
   std::unique_ptr<ByteSource> input_;
   std::size_t buffer_size_;
   std::size_t limit_;
-  Buffer current_;           // the reader's
-  std::size_t offset_ = 0;   // the reader's
+  Buffer current_;          // the reader's
+  std::size_t offset_ = 0;  // the reader's
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Buffer> full_;  // guarded by mutex_, as are the following

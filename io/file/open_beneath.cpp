@@ -1,12 +1,13 @@
 #include "io/file/open_beneath.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+
+#include <linux/openat2.h>
 
 namespace kiln::io {
 

@@ -18,8 +18,8 @@ namespace kiln::io {
 
 // One piece of one file. The file is opened below `directory` with O_NOFOLLOW | O_CLOEXEC (O_NOATIME where permitted).
 struct ReadPiece {
-  int directory = -1;      // borrowed
-  std::string path;        // relative to `directory`
+  int directory = -1;  // borrowed
+  std::string path;    // relative to `directory`
   std::uint64_t offset = 0;
   MutableBytes target;     // must live until read_all() has returned, cancelled or not
   std::uint64_t read = 0;  // out: bytes read; less than target.size() only where the file ended

@@ -5,7 +5,6 @@
 // refusal while the ring is made (Docker's and containerd's default profiles answer EPERM) means "not here".
 #include <fcntl.h>
 #include <liburing.h>
-#include <linux/openat2.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include <asio/redirect_error.hpp>
 #include <asio/this_coro.hpp>
 #include <fmt/format.h>
+#include <linux/openat2.h>
 
 #include "io/base/error.hpp"
 #include "io/base/fd.hpp"
@@ -53,8 +53,7 @@ class Ring {
     *what = "io_uring operations openat2, read, close";
     io_uring_probe* probe = io_uring_get_probe_ring(&ring_);
     const bool supported = probe && io_uring_opcode_supported(probe, IORING_OP_OPENAT2) &&
-                           io_uring_opcode_supported(probe, IORING_OP_READ) &&
-                           io_uring_opcode_supported(probe, IORING_OP_CLOSE);
+                           io_uring_opcode_supported(probe, IORING_OP_READ) && io_uring_opcode_supported(probe, IORING_OP_CLOSE);
     io_uring_free_probe(probe);
     if (!supported) return ENOSYS;
     event_ = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -18,9 +18,7 @@ constexpr int most_redirects = 10;
 constexpr std::size_t most_discarded = 64U << 10U;
 constexpr std::size_t longest_line = 8U << 10U;  // of a chunk's size or a trailer
 
-bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
+bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
 
 }  // namespace
 
@@ -61,7 +59,7 @@ struct Response::State {
   ResponseHead head;
   Url url;
   BodyFraming framing;
-  std::uint64_t left = 0;     // of the body, or of the current chunk
+  std::uint64_t left = 0;  // of the body, or of the current chunk
   bool first_chunk = true;
   bool ended = false;
   bool reusable = false;
@@ -158,8 +156,8 @@ Task<Response> Client::Impl::send_once(Request& request) {
     state->head = std::move(answer.head);
     state->url = request.url;
     state->idle = request.timeouts.idle;
-    const bool empty = state->framing.kind == BodyFraming::Kind::none ||
-                       (state->framing.kind == BodyFraming::Kind::length && state->left == 0);
+    const bool empty =
+        state->framing.kind == BodyFraming::Kind::none || (state->framing.kind == BodyFraming::Kind::length && state->left == 0);
     if (empty) state->end();
     co_return Response(std::move(state));
   }

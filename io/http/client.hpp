@@ -31,7 +31,7 @@ class Headers {
   void set(std::string_view name, std::string value);  // replaces
   void add(std::string_view name, std::string value);  // appends
   void remove(std::string_view name);
-  std::optional<std::string_view> get(std::string_view name) const;      // the first
+  std::optional<std::string_view> get(std::string_view name) const;  // the first
   std::vector<std::string_view> get_all(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& fields() const noexcept { return fields_; }
 

@@ -1,8 +1,5 @@
 #include "io/http/connection.hpp"
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -13,6 +10,9 @@
 #include <asio/redirect_error.hpp>
 #include <asio/write.hpp>
 #include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "io/base/error.hpp"
 #include "io/http/wire.hpp"

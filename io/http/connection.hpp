@@ -37,9 +37,8 @@ class Deadline {
 class Connection {
  public:
   // Connects to `url`'s host, or through `proxy` (CONNECT for https). Errors: Error(network) naming host and reason.
-  static Task<std::unique_ptr<Connection>> open(Runtime& runtime, TlsContexts& tls, const Url& url,
-                                                const std::optional<Url>& proxy, const std::string& user_agent,
-                                                std::chrono::milliseconds timeout);
+  static Task<std::unique_ptr<Connection>> open(Runtime& runtime, TlsContexts& tls, const Url& url, const std::optional<Url>& proxy,
+                                                const std::string& user_agent, std::chrono::milliseconds timeout);
   Connection(const Executor& executor, std::string name);
   ~Connection();
   Connection(const Connection&) = delete;

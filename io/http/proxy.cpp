@@ -49,14 +49,16 @@ bool matches(std::string_view entry, const Url& url) {
   }
   if (entry.starts_with("*.")) entry.remove_prefix(1);
   if (entry.starts_with('.')) return url.host.ends_with(entry);
-  return url.host == entry || (url.host.size() > entry.size() && url.host.ends_with(entry) &&
-                               url.host[url.host.size() - entry.size() - 1] == '.');
+  return url.host == entry ||
+         (url.host.size() > entry.size() && url.host.ends_with(entry) && url.host[url.host.size() - entry.size() - 1] == '.');
 }
 
 }  // namespace
 
 ProxySettings::ProxySettings(const std::function<std::string(std::string_view)>& get)
-    : http_(in_either_case(get, "HTTP_PROXY")), https_(in_either_case(get, "HTTPS_PROXY")), excluded_(in_either_case(get, "NO_PROXY")) {}
+    : http_(in_either_case(get, "HTTP_PROXY")),
+      https_(in_either_case(get, "HTTPS_PROXY")),
+      excluded_(in_either_case(get, "NO_PROXY")) {}
 
 ProxySettings ProxySettings::from_environment() {
   return ProxySettings([](std::string_view name) {
@@ -84,9 +86,8 @@ bool ProxySettings::excluded(const Url& url) const {
 std::optional<Url> ProxySettings::proxy_for(const Url& url) const {
   const std::string& text = url.scheme == "https" ? https_ : http_;
   if (text.empty() || excluded(url)) return std::nullopt;
-  return with_context("reading the proxy variable", [&] {
-    return parse_url(text.find("://") == std::string::npos ? "http://" + text : text);
-  });
+  return with_context("reading the proxy variable",
+                      [&] { return parse_url(text.find("://") == std::string::npos ? "http://" + text : text); });
 }
 
 }  // namespace kiln::io::http

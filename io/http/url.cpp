@@ -80,9 +80,7 @@ std::string Url::authority() const {
 
 std::string Url::text() const { return scheme + "://" + authority() + target; }
 
-bool Url::same_origin(const Url& other) const {
-  return scheme == other.scheme && host == other.host && port == other.port;
-}
+bool Url::same_origin(const Url& other) const { return scheme == other.scheme && host == other.host && port == other.port; }
 
 Url parse_url(std::string_view text) {
   for (const unsigned char c : text) {

@@ -8,11 +8,11 @@
 namespace kiln::io::http {
 
 struct Url {
-  std::string scheme;  // "http" or "https", lower case
-  std::string user_info;  // as written, before '@'; usually empty
-  std::string host;    // lower case; an IPv6 address without brackets
+  std::string scheme;      // "http" or "https", lower case
+  std::string user_info;   // as written, before '@'; usually empty
+  std::string host;        // lower case; an IPv6 address without brackets
   std::uint16_t port = 0;  // never 0 after parse()
-  std::string target;  // path and query, at least "/"; no fragment
+  std::string target;      // path and query, at least "/"; no fragment
 
   std::string authority() const;  // host[:port], brackets for IPv6, the scheme's default port left out
   std::string text() const;       // without user_info

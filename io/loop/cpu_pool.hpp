@@ -104,9 +104,7 @@ Task<std::invoke_result_t<Function&>> offload(CpuPool& pool, Function function) 
   using State = detail::Offloaded<Function>;
   const Executor executor = co_await asio::this_coro::executor;
   auto state = std::make_shared<State>(State{std::move(function)});
-  auto initiate = [&pool, &executor, &state](auto handler) {
-    detail::submit_offloaded(pool, executor, state, std::move(handler));
-  };
+  auto initiate = [&pool, &executor, &state](auto handler) { detail::submit_offloaded(pool, executor, state, std::move(handler)); };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, asio::use_awaitable);
   if (state->error) std::rethrow_exception(state->error);
   if constexpr (!std::is_void_v<typename State::Result>) co_return std::move(*state->result);

@@ -12,8 +12,8 @@
 namespace kiln::io {
 
 struct RuntimeOptions {
-  unsigned cpu_threads = 0;        // 0: one a usable core
-  unsigned waiting_threads = 16;   // for functions that wait for a download or a disk
+  unsigned cpu_threads = 0;                // 0: one a usable core
+  unsigned waiting_threads = 16;           // for functions that wait for a download or a disk
   std::size_t memory_budget = 96U << 20U;  // bytes of buffers
 };
 

@@ -22,9 +22,8 @@ TaskGroup::~TaskGroup() {
 void TaskGroup::spawn(Task<void> task) {
   const auto child = children_.emplace(children_.end());
   asio::co_spawn(executor_, std::move(task),
-                 asio::bind_cancellation_slot(child->signal.slot(), [this, child](std::exception_ptr error) {
-                   finished(child, std::move(error));
-                 }));
+                 asio::bind_cancellation_slot(child->signal.slot(),
+                                              [this, child](std::exception_ptr error) { finished(child, std::move(error)); }));
   if (cancelled_) child->signal.emit(asio::cancellation_type::terminal);
 }
 

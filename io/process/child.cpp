@@ -95,14 +95,12 @@ class LineSplitter {
   std::string line_;
 };
 
-Task<void> read_lines(asio::posix::stream_descriptor& pipe, int stream,
-                      const std::function<void(int, std::string_view)>& on_line) {
+Task<void> read_lines(asio::posix::stream_descriptor& pipe, int stream, const std::function<void(int, std::string_view)>& on_line) {
   LineSplitter lines(stream, on_line);
   std::array<char, 32U << 10U> buffer;
   while (true) {
     asio::error_code error;
-    const std::size_t count =
-        co_await pipe.async_read_some(asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
+    const std::size_t count = co_await pipe.async_read_some(asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
     if (error) break;
     lines.add({buffer.data(), count});
   }
@@ -113,7 +111,11 @@ Task<void> read_lines(asio::posix::stream_descriptor& pipe, int stream,
 class Running {
  public:
   Running(Runtime& runtime, const Command& command)
-      : runtime_(runtime), command_(command), spawned_(spawn(command)), exited_(runtime.loop()), out_(runtime.loop()),
+      : runtime_(runtime),
+        command_(command),
+        spawned_(spawn(command)),
+        exited_(runtime.loop()),
+        out_(runtime.loop()),
         err_(runtime.loop()) {
     leaders().insert(spawned_.pid);
     exited_.assign(spawned_.pidfd.release());

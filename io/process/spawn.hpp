@@ -14,7 +14,7 @@ namespace kiln::io {
 struct Spawned {
   pid_t pid = -1;
   UniqueFd pidfd;
-  UniqueFd out;   // what the child writes to its standard output; invalid when it has ours
+  UniqueFd out;  // what the child writes to its standard output; invalid when it has ours
   UniqueFd err;
   UniqueFd gate;  // a byte written here lets a gated child go on
 };

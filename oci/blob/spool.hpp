@@ -62,12 +62,12 @@ class SpoolBlob {
   io::UniqueFd file_;
   mutable std::mutex mutex_;
   mutable std::condition_variable grown_;
-  std::uint64_t available_ = 0;   // guarded by mutex_
-  std::vector<Range> ahead_;      // guarded by mutex_: written beyond `available_`, sorted, not touching
-  bool completed_ = false;        // guarded by mutex_
-  std::exception_ptr error_;      // guarded by mutex_
-  Digest digest_;                 // guarded by mutex_
-  io::Notify changed_;            // loop thread
+  std::uint64_t available_ = 0;  // guarded by mutex_
+  std::vector<Range> ahead_;     // guarded by mutex_: written beyond `available_`, sorted, not touching
+  bool completed_ = false;       // guarded by mutex_
+  std::exception_ptr error_;     // guarded by mutex_
+  Digest digest_;                // guarded by mutex_
+  io::Notify changed_;           // loop thread
 };
 
 using SpoolBlobPtr = std::shared_ptr<SpoolBlob>;

@@ -14,7 +14,8 @@ namespace kiln::oci {
 
 namespace {
 
-constexpr std::array known_top = {"created", "author", "architecture", "os", "variant", "os.version", "config", "rootfs", "history"};
+constexpr std::array known_top = {"created",    "author", "architecture", "os",     "variant",
+                                  "os.version", "config", "rootfs",       "history"};
 constexpr std::array known_config = {"User",       "ExposedPorts", "Env",        "Entrypoint",  "Cmd",     "ArgsEscaped", "Volumes",
                                      "WorkingDir", "Labels",       "StopSignal", "Healthcheck", "OnBuild", "Shell"};
 

@@ -19,7 +19,7 @@ namespace kiln::oci {
 
 // Nanoseconds since the epoch, UTC.
 using Timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
-std::string format_rfc3339(Timestamp time);                         // 2026-11-24T08:00:00.123456789Z, as Go prints
+std::string format_rfc3339(Timestamp time);  // 2026-11-24T08:00:00.123456789Z, as Go prints
 std::optional<Timestamp> parse_rfc3339(std::string_view text);
 
 struct History {

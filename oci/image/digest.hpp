@@ -18,8 +18,8 @@ class Digest {
   static Digest parse(std::string_view text);
 
   bool empty() const noexcept { return text_.empty(); }
-  const std::string& text() const noexcept { return text_; }       // sha256:...
-  std::string_view hex() const noexcept;                           // after the colon
+  const std::string& text() const noexcept { return text_; }  // sha256:...
+  std::string_view hex() const noexcept;                      // after the colon
 
   friend auto operator<=>(const Digest&, const Digest&) = default;
 

@@ -41,9 +41,9 @@ struct Descriptor {
   std::string media_type;
   Digest digest;
   std::uint64_t size = 0;
-  std::optional<Platform> platform;                  // in an index
+  std::optional<Platform> platform;  // in an index
   std::map<std::string, std::string> annotations;
-  std::vector<std::string> urls;                     // foreign layers
+  std::vector<std::string> urls;  // foreign layers
 };
 
 struct Manifest {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "oci/output/image.hpp"
 #include "oci/image/reference.hpp"
+#include "oci/output/image.hpp"
 
 namespace kiln::oci {
 

@@ -64,8 +64,8 @@ Task<RawManifest> Registry::get_manifest(std::string repository, std::string ref
     if (!failure) {
       manifest.digest = Digest::of(io::as_bytes(manifest.bytes));
       if (!wanted.starts_with("sha256:") || manifest.digest.text() == wanted) co_return manifest;
-      failure = io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: the bytes have digest {} and not {}", host(), doing,
-                                                                manifest.digest.text(), wanted));
+      failure = io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: the bytes have digest {} and not {}", host(),
+                                                                doing, manifest.digest.text(), wanted));
     }
     if (attempt >= impl_->session.options().attempts) throw *failure;
     co_await io::sleep_for(http::backoff_delay({}, attempt));
@@ -131,7 +131,8 @@ Task<std::string> Registry::get_blob(std::string repository, Descriptor descript
       failure = error;
     }
     if (!failure && Digest::of(io::as_bytes(bytes)) == descriptor.digest) co_return bytes;
-    if (!failure) failure = io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: the bytes have another digest", host(), doing));
+    if (!failure)
+      failure = io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: the bytes have another digest", host(), doing));
     if (attempt >= impl_->session.options().attempts) throw *failure;
     co_await io::sleep_for(http::backoff_delay({}, attempt));
   }

@@ -26,15 +26,15 @@ namespace kiln::oci {
 
 // How a registry is reached.
 struct RegistryAccess {
-  bool plain_http = false;   // http is allowed: https is tried first, then http. localhost, 127.*, ::1, *.local and
-                             // private addresses (RFC 1918) always count as allowed, as with Kaniko.
+  bool plain_http = false;  // http is allowed: https is tried first, then http. localhost, 127.*, ::1, *.local and
+                            // private addresses (RFC 1918) always count as allowed, as with Kaniko.
   bool skip_tls_verify = false;
 };
 
 struct RegistryOptions {
-  std::string upload_user_agent;       // empty: the client's
-  int attempts = 5;                    // of every request, the first included
-  std::uint64_t upload_chunk_size = 0;       // 0: one request; else PATCH in chunks of this many bytes
+  std::string upload_user_agent;                       // empty: the client's
+  int attempts = 5;                                    // of every request, the first included
+  std::uint64_t upload_chunk_size = 0;                 // 0: one request; else PATCH in chunks of this many bytes
   std::uint64_t parallel_download_above = 32U << 20U;  // larger blobs come in ranges where the registry allows it
   unsigned ranges = 4;
 };

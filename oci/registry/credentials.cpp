@@ -1,6 +1,5 @@
 #include "oci/registry/credentials.hpp"
 
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -8,6 +7,7 @@
 #include <iterator>
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include "io/base/error.hpp"
 #include "io/process/child.hpp"
@@ -41,7 +41,8 @@ Credentials parse_auth(const std::string& key, const Json& json) {
   if (!auth.empty()) {
     const std::string pair = base64_decode(auth, key);
     const auto colon = pair.find(':');
-    if (colon == std::string::npos) throw io::Error(io::ErrorKind::usage, fmt::format("the 'auth' of '{}' is not user:password", key));
+    if (colon == std::string::npos)
+      throw io::Error(io::ErrorKind::usage, fmt::format("the 'auth' of '{}' is not user:password", key));
     credentials.username = pair.substr(0, colon);
     credentials.password = pair.substr(colon + 1);
     while (credentials.password.ends_with('\0')) credentials.password.pop_back();
@@ -101,8 +102,8 @@ io::Task<Credentials> ask_helper(io::Runtime& runtime, std::string helper, std::
     std::string said = output.out + output.err;
     while (said.ends_with('\n')) said.pop_back();
     if (said.find("credentials not found") != std::string::npos) co_return credentials;
-    throw io::Error(io::ErrorKind::denied, fmt::format("asking {} for the login of {}: exit code {}: {}", program, host,
-                                                       output.status.code, said));
+    throw io::Error(io::ErrorKind::denied,
+                    fmt::format("asking {} for the login of {}: exit code {}: {}", program, host, output.status.code, said));
   }
   const Json answer = parse_json_object(output.out, "the answer of " + program);
   credentials.username = text_field(answer, "Username");

@@ -1,8 +1,8 @@
 // Where registry logins come from: Docker's config.json and credential helper programs.
 #pragma once
 
-#include <memory>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,7 +23,7 @@ struct Credentials {
 
 // Parsed config.json.
 struct DockerConfig {
-  std::map<std::string, Credentials> auths;            // key as written
+  std::map<std::string, Credentials> auths;               // key as written
   std::map<std::string, std::string> credential_helpers;  // registry -> helper name
   std::string credentials_store;
 };

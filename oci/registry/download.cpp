@@ -29,7 +29,7 @@ struct Transfer {
   Descriptor descriptor;
   SpoolBlobPtr blob;
   OnBytes on_bytes;
-  io::Notify answered;          // the first request: then it is known whether the registry gives ranges
+  io::Notify answered;  // the first request: then it is known whether the registry gives ranges
   std::optional<bool> ranges;
 
   std::string doing() const { return fmt::format("downloading blob {} of {}", descriptor.digest.text(), repository); }
@@ -62,13 +62,15 @@ Task<Piece> read_piece(http::Response& response, io::MutableBytes buffer) {
 
 // Copies bytes `begin` to `end` to the spool from a body that starts at byte `from`, which is not after `begin`; gives
 // where it stopped.
-Task<std::uint64_t> copy_body(Transfer& transfer, http::Response& response, std::uint64_t from, std::uint64_t begin, std::uint64_t end) {
+Task<std::uint64_t> copy_body(Transfer& transfer, http::Response& response, std::uint64_t from, std::uint64_t begin,
+                              std::uint64_t end) {
   const io::ByteBudget::Lease lease = co_await transfer.session.runtime().budget().acquire(piece_size);
   std::vector<std::byte> buffer(piece_size);
   bool last = false;
   while (from < end && !last) {
     const std::uint64_t wanted = from < begin ? begin - from : end - from;
-    const io::MutableBytes target = io::MutableBytes(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, wanted)));
+    const io::MutableBytes target =
+        io::MutableBytes(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, wanted)));
     const Piece piece = co_await read_piece(response, target);
     if (from >= begin && piece.size > 0) {
       auto write = [&transfer, target, from, piece] { transfer.blob->write_at(from, target.first(piece.size)); };
@@ -98,7 +100,8 @@ void check_range(const Transfer& transfer, const http::Response& response, std::
   const std::string_view text = field.starts_with("bytes ") ? field.substr(6) : std::string_view();
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), first);
   if (error == std::errc() && end != text.data() + text.size() && *end == '-' && first == begin) return;
-  throw transfer.error(io::ErrorKind::protocol, fmt::format("bytes from {} on were asked for, and '{}' was answered", begin, field));
+  throw transfer.error(io::ErrorKind::protocol,
+                       fmt::format("bytes from {} on were asked for, and '{}' was answered", begin, field));
 }
 
 void remember_ranges(Transfer& transfer, bool ranges) {
@@ -182,8 +185,13 @@ Task<void> download_and_hash(Transfer& transfer) {
 }  // namespace
 
 Task<void> Registry::download(std::string repository, Descriptor descriptor, SpoolBlobPtr blob, OnBytes on_bytes) {
-  Transfer transfer{impl_->session, std::move(repository), std::move(descriptor), std::move(blob), std::move(on_bytes),
-                    io::Notify(impl_->session.runtime().executor()), {}};
+  Transfer transfer{impl_->session,
+                    std::move(repository),
+                    std::move(descriptor),
+                    std::move(blob),
+                    std::move(on_bytes),
+                    io::Notify(impl_->session.runtime().executor()),
+                    {}};
   std::exception_ptr failure;
   try {
     co_await download_and_hash(transfer);

@@ -36,7 +36,8 @@ struct RegistryHub::Impl {
   }
 };
 
-RegistryHub::RegistryHub(io::Runtime& runtime, io::http::Client& http, std::shared_ptr<CredentialStore> credentials, HubOptions options)
+RegistryHub::RegistryHub(io::Runtime& runtime, io::http::Client& http, std::shared_ptr<CredentialStore> credentials,
+                         HubOptions options)
     : impl_(std::make_unique<Impl>(runtime, http, std::move(credentials), std::move(options))) {}
 RegistryHub::~RegistryHub() = default;
 

@@ -86,8 +86,13 @@ std::string describe_error(int status, std::string_view body) {
 
 Session::Session(io::Runtime& runtime, http::Client& http, std::shared_ptr<CredentialStore> credentials, std::string host,
                  RegistryAccess access, RegistryOptions options)
-    : runtime_(runtime), http_(http), credentials_(std::move(credentials)), host_(std::move(host)), access_(access),
-      options_(std::move(options)), login_ended_(runtime.executor()) {}
+    : runtime_(runtime),
+      http_(http),
+      credentials_(std::move(credentials)),
+      host_(std::move(host)),
+      access_(access),
+      options_(std::move(options)),
+      login_ended_(runtime.executor()) {}
 
 http::Url Session::url_of(const std::string& path) const {
   if (path.find("://") != std::string::npos) return http::parse_url(path);
@@ -107,7 +112,8 @@ Task<void> Session::choose_scheme() {
   for (int tried = 1;; ++tried) {
     std::optional<io::Error> failure = co_await probe_schemes();
     if (!failure) co_return;
-    const bool again = http::is_retryable_error(*failure) && tried < options_.attempts && std::chrono::steady_clock::now() < give_up;
+    const bool again =
+        http::is_retryable_error(*failure) && tried < options_.attempts && std::chrono::steady_clock::now() < give_up;
     if (!again) throw failure->add_context(fmt::format("registry {}", host_));
     co_await io::sleep_for(http::backoff_delay({}, tried));
   }
@@ -184,9 +190,10 @@ Task<http::Response> Session::send(Call call) {
   if (response.status() == 401) {
     tokens_.erase(scope);
     const std::string body = co_await read_error_body(response);
-    throw io::Error(io::ErrorKind::denied,
-                    fmt::format("registry {} refuses {} on {} for {}: {}", host_, call.actions, call.repository,
-                                login_.empty() ? "an anonymous user" : fmt::format("user '{}'", login_), describe_error(401, body)));
+    throw io::Error(
+        io::ErrorKind::denied,
+        fmt::format("registry {} refuses {} on {} for {}: {}", host_, call.actions, call.repository,
+                    login_.empty() ? "an anonymous user" : fmt::format("user '{}'", login_), describe_error(401, body)));
   }
   co_return response;
 }
@@ -257,9 +264,9 @@ Task<Session::Token> Session::fetch_token(Challenge challenge, Credentials crede
     } else {
       request.method = "POST";
       request.headers.set("Content-Type", "application/x-www-form-urlencoded");
-      request.body = http::Body::text("grant_type=refresh_token&client_id=kiln&refresh_token=" +
-                                      http::percent_encode(credentials.identity_token) + "&scope=" + http::percent_encode(scope) +
-                                      "&" + query);
+      request.body = http::Body::text(
+          "grant_type=refresh_token&client_id=kiln&refresh_token=" + http::percent_encode(credentials.identity_token) +
+          "&scope=" + http::percent_encode(scope) + "&" + query);
     }
     return request;
   };
@@ -308,7 +315,8 @@ Task<void> Session::refuse(http::Response response, std::string doing) {
   if (status == 401 || status == 403) throw io::Error(io::ErrorKind::denied, text + " (is the login right, and may it do this?)");
   if (http::is_retryable_status(status)) throw io::Error(io::ErrorKind::network, text);
   if (status == 413) {
-    throw io::Error(io::ErrorKind::unsupported, text + " (something on the way limits the size of requests: send pieces with --upload-chunk-size)");
+    throw io::Error(io::ErrorKind::unsupported,
+                    text + " (something on the way limits the size of requests: send pieces with --upload-chunk-size)");
   }
   throw io::Error(io::ErrorKind::protocol, text);
 }

@@ -33,12 +33,12 @@ class Session {
           RegistryAccess access, RegistryOptions options);
 
   struct Call {
-    std::string doing;       // for messages: "getting manifest a/b:latest"
+    std::string doing;  // for messages: "getting manifest a/b:latest"
     std::string method = "GET";
-    std::string path;        // "/v2/..." or an absolute URL that the registry gave
-    std::string repository;  // for the login and the scope
-    std::string actions = "pull";        // "pull" or "pull,push"
-    std::string more_scope;              // of another repository (cross-repository mount)
+    std::string path;              // "/v2/..." or an absolute URL that the registry gave
+    std::string repository;        // for the login and the scope
+    std::string actions = "pull";  // "pull" or "pull,push"
+    std::string more_scope;        // of another repository (cross-repository mount)
     io::http::Headers headers;
     std::function<io::http::Body()> body;  // made anew for each attempt; empty: none
     bool retry = true;                     // try again on 429, 5xx and broken connections
@@ -81,8 +81,8 @@ class Session {
   std::string host_;
   RegistryAccess access_;
   RegistryOptions options_;
-  std::string scheme_;  // empty until the first request
-  std::string login_;   // user name that was used, for messages
+  std::string scheme_;                   // empty until the first request
+  std::string login_;                    // user name that was used, for messages
   std::map<std::string, Token> tokens_;  // by scope
   std::set<std::string> logging_in_;     // scopes
   io::Notify login_ended_;

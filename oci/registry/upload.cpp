@@ -25,9 +25,9 @@ struct Upload {
   SpoolBlobPtr blob;
   std::optional<Descriptor> known;
   OnBytes on_bytes;
-  std::string location;       // of the upload session
-  std::uint64_t offset = 0;   // bytes that the registry has
-  std::uint64_t reported = 0; // bytes told to on_bytes; those sent again are not counted twice
+  std::string location;        // of the upload session
+  std::uint64_t offset = 0;    // bytes that the registry has
+  std::uint64_t reported = 0;  // bytes told to on_bytes; those sent again are not counted twice
 };
 
 // What a request body reads: the spool from `begin`, to `end` or to where the blob ends.
@@ -120,7 +120,8 @@ Task<void> start(Upload& upload) {
 }
 
 std::string with_digest(const std::string& location, const Digest& digest) {
-  return fmt::format("{}{}digest={}", location, location.find('?') == std::string::npos ? '?' : '&', http::percent_encode(digest.text()));
+  return fmt::format("{}{}digest={}", location, location.find('?') == std::string::npos ? '?' : '&',
+                     http::percent_encode(digest.text()));
 }
 
 // The last request: the digest, and all of the blob when nothing has been sent yet.
@@ -135,7 +136,8 @@ Task<void> finish(Upload& upload, Digest digest, std::function<http::Body()> who
   }
   const auto stored = response.headers().get("Docker-Content-Digest");
   if (stored && *stored != digest.text()) {
-    throw io::Error(io::ErrorKind::integrity, fmt::format("registry {}: {}: it stored {}", upload.session.host(), doing(upload), *stored));
+    throw io::Error(io::ErrorKind::integrity,
+                    fmt::format("registry {}: {}: it stored {}", upload.session.host(), doing(upload), *stored));
   }
   co_await response.discard();
 }
@@ -152,7 +154,8 @@ Task<void> send_patch(Upload& upload, std::optional<std::uint64_t> end) {
   http::Response response = co_await upload.session.send(call);
   const int status = response.status();
   if (status == 416) {  // it stands elsewhere, and will be asked where
-    throw io::Error(io::ErrorKind::network, fmt::format("registry {}: {}: it does not want bytes from {} on", upload.session.host(), doing(upload), begin));
+    throw io::Error(io::ErrorKind::network,
+                    fmt::format("registry {}: {}: it does not want bytes from {} on", upload.session.host(), doing(upload), begin));
   }
   if (status != 202 && status != 201 && status != 204) co_await upload.session.refuse(std::move(response), doing(upload));
   take_location(upload, response);
@@ -162,7 +165,8 @@ Task<void> send_patch(Upload& upload, std::optional<std::uint64_t> end) {
   const std::uint64_t sent = end.value_or(upload.blob->size());
   upload.offset = std::min(taken.value_or(sent), sent);
   if (upload.offset <= begin) {
-    throw io::Error(io::ErrorKind::network, fmt::format("registry {}: {}: it took nothing of {} bytes", upload.session.host(), doing(upload), sent - begin));
+    throw io::Error(io::ErrorKind::network, fmt::format("registry {}: {}: it took nothing of {} bytes", upload.session.host(),
+                                                        doing(upload), sent - begin));
   }
 }
 

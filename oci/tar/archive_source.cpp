@@ -33,7 +33,8 @@ class FilteredSource final : public io::ByteSource {
     archive_read_support_format_empty(archive_);
     lseek(file, 0, SEEK_SET);
     struct archive_entry* entry = nullptr;
-    if (archive_read_open_fd(archive_, file, 256U << 10U) != ARCHIVE_OK || archive_read_next_header(archive_, &entry) != ARCHIVE_OK) {
+    if (archive_read_open_fd(archive_, file, 256U << 10U) != ARCHIVE_OK ||
+        archive_read_next_header(archive_, &entry) != ARCHIVE_OK) {
       ended_ = true;
     }
   }

@@ -24,8 +24,8 @@ struct TarEntry {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   FileTime mtime;
-  std::uint64_t size = 0;     // of a regular file's content, holes included
-  std::string link_target;    // symlink: as written; hard_link: cleaned path within the archive
+  std::uint64_t size = 0;   // of a regular file's content, holes included
+  std::string link_target;  // symlink: as written; hard_link: cleaned path within the archive
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
   Xattrs xattrs;

@@ -44,8 +44,9 @@ struct TarReader::State {
   [[noreturn]] void fail() {
     if (source_error) std::rethrow_exception(source_error);
     const char* why = archive_error_string(archive);
-    throw io::Error(io::ErrorKind::integrity,
-                    fmt::format("damaged tar{}: {}", last_path.empty() ? "" : fmt::format(" after '{}'", last_path), why ? why : "unknown"));
+    throw io::Error(
+        io::ErrorKind::integrity,
+        fmt::format("damaged tar{}: {}", last_path.empty() ? "" : fmt::format(" after '{}'", last_path), why ? why : "unknown"));
   }
 };
 

@@ -145,14 +145,15 @@ Headers make_headers(const TarEntry& entry) {
   const std::uint64_t size = entry.type == FileType::regular ? entry.size : 0;
   put_octal(ustar.size, size);
   put_number_or_pax(size, largest_octal_11, "size", headers);
-  const bool plain_time =
-      entry.mtime.nanoseconds == 0 && entry.mtime.seconds >= 0 && static_cast<std::uint64_t>(entry.mtime.seconds) <= largest_octal_11;
+  const bool plain_time = entry.mtime.nanoseconds == 0 && entry.mtime.seconds >= 0 &&
+                          static_cast<std::uint64_t>(entry.mtime.seconds) <= largest_octal_11;
   put_octal(ustar.mtime, entry.mtime.seconds >= 0 ? static_cast<std::uint64_t>(entry.mtime.seconds) : 0);
   if (!plain_time) headers.pax["mtime"] = pax_time(entry.mtime);
   ustar.type = type_flag(entry.type);
   if (!entry.link_target.empty()) {
     put_text(ustar.link_name, entry.link_target);
-    if (entry.link_target.size() > sizeof ustar.link_name || !is_ascii(entry.link_target)) headers.pax["linkpath"] = entry.link_target;
+    if (entry.link_target.size() > sizeof ustar.link_name || !is_ascii(entry.link_target))
+      headers.pax["linkpath"] = entry.link_target;
   }
   put_text(ustar.magic, std::string_view("ustar\0", 6));
   put_text(ustar.version, "00");

@@ -1,9 +1,9 @@
 #include "tools/command/executor.hpp"
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "io/base/error.hpp"
 
@@ -34,9 +34,10 @@ class Executor : public ::testing::Test {
 };
 
 TEST_F(Executor, KanikosSyntax) {
-  const auto command = parse({"-d", "a/b:1", "--destination=c/d:2", "--build-arg", "A=b=c", "--build-arg=D,e=f", "--reproducible",
-                              "--single-snapshot=false", "--label", "x=y", "-v", "debug", "--registry-map", "docker.io=m1;docker.io=m2/p",
-                              "--registry-mirror=m3", "--ignore-var-run=false", "--compression-level=9", "--snapshotMode=redo"});
+  const auto command =
+      parse({"-d", "a/b:1", "--destination=c/d:2", "--build-arg", "A=b=c", "--build-arg=D,e=f", "--reproducible",
+             "--single-snapshot=false", "--label", "x=y", "-v", "debug", "--registry-map", "docker.io=m1;docker.io=m2/p",
+             "--registry-mirror=m3", "--ignore-var-run=false", "--compression-level=9", "--snapshotMode=redo"});
   const auto& request = command.request;
   EXPECT_EQ(request.destinations, (std::vector<std::string>{"a/b:1", "c/d:2"}));
   EXPECT_EQ(request.build_args.at("A"), "b=c");

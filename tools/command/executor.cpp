@@ -115,8 +115,8 @@ std::string context_directory(const RawFlags& raw) {
   const auto scheme = path.find("://");
   if (scheme != std::string::npos) {
     if (!path.starts_with("dir://")) {
-      throw io::Error(io::ErrorKind::unsupported,
-                      fmt::format("--context={}: {}:// contexts are not supported yet; use a directory", raw.context, path.substr(0, scheme)));
+      throw io::Error(io::ErrorKind::unsupported, fmt::format("--context={}: {}:// contexts are not supported yet; use a directory",
+                                                              raw.context, path.substr(0, scheme)));
     }
     path.erase(0, 6);
     if (!raw.context_sub_path.empty()) path += "/" + raw.context_sub_path;
@@ -173,12 +173,13 @@ Value choose(const char* flag, const std::string& text, const std::vector<std::p
 void resolve_choices(engine::BuildRequest& request, const RawFlags& raw) {
   using engine::SnapshotMode;
   if (!raw.snapshot_mode.empty()) {
-    request.snapshot_mode = choose<SnapshotMode>("--snapshot-mode", raw.snapshot_mode,
-                                                 {{"full", SnapshotMode::full}, {"redo", SnapshotMode::redo}, {"time", SnapshotMode::time}});
+    request.snapshot_mode =
+        choose<SnapshotMode>("--snapshot-mode", raw.snapshot_mode,
+                             {{"full", SnapshotMode::full}, {"redo", SnapshotMode::redo}, {"time", SnapshotMode::time}});
   }
   if (!raw.compression.empty()) {
-    request.compression.compression =
-        choose<io::Compression>("--compression", raw.compression, {{"gzip", io::Compression::gzip}, {"zstd", io::Compression::zstd}});
+    request.compression.compression = choose<io::Compression>("--compression", raw.compression,
+                                                              {{"gzip", io::Compression::gzip}, {"zstd", io::Compression::zstd}});
   }
   request.compression.level = raw.compression_level;
   if (!raw.image_format.empty()) {
@@ -186,8 +187,8 @@ void resolve_choices(engine::BuildRequest& request, const RawFlags& raw) {
                                               {{"docker", oci::ImageFormat::docker}, {"oci", oci::ImageFormat::oci}});
   }
   if (!raw.sandbox.empty()) {
-    request.sandbox = choose<engine::SandboxKind>("--sandbox", raw.sandbox,
-                                                  {{"userns", engine::SandboxKind::userns}, {"in-place", engine::SandboxKind::in_place}});
+    request.sandbox = choose<engine::SandboxKind>(
+        "--sandbox", raw.sandbox, {{"userns", engine::SandboxKind::userns}, {"in-place", engine::SandboxKind::in_place}});
   }
   request.allow_overlay = !raw.no_overlay;
   if (!raw.custom_platform.empty()) request.platform = oci::parse_platform(raw.custom_platform);
@@ -195,12 +196,14 @@ void resolve_choices(engine::BuildRequest& request, const RawFlags& raw) {
 
 void resolve(ExecutorCommand& command, RawFlags& raw) {
   engine::BuildRequest& request = command.request;
-  if (const char* variable = std::getenv("KANIKO_NO_PUSH")) raw.no_push = std::string(variable) == "true" || std::string(variable) == "1";
+  if (const char* variable = std::getenv("KANIKO_NO_PUSH"))
+    raw.no_push = std::string(variable) == "true" || std::string(variable) == "1";
   request.push = !raw.no_push;
   request.context_directory = context_directory(raw);
   request.dockerfile_path = find_dockerfile(raw.dockerfile, request.context_directory);
   for (const auto& text : raw.build_args) add_build_arg(request, text);
-  for (const auto& text : raw.labels) request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
+  for (const auto& text : raw.labels)
+    request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
   for (const auto& text : raw.annotations) {
     request.annotations.insert_or_assign(parse_pair("--annotation", text).first, parse_pair("--annotation", text).second);
   }

@@ -73,7 +73,8 @@ engine::BuildRequest make_request(const BuildFlags& flags) {
   request.push = flags.push;
   for (const auto& text : flags.outputs) add_output(request, text);
   for (const auto& text : flags.build_args) add_build_arg(request, text);
-  for (const auto& text : flags.labels) request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
+  for (const auto& text : flags.labels)
+    request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
   for (const auto& text : flags.maps) {
     const auto [from, to] = parse_pair("--registry-map", text);
     request.registries.mirrors[from].push_back(to);
@@ -92,7 +93,8 @@ int build_command(const BuildFlags& flags, engine::BuildRequest request) {
   RunSettings settings;
   settings.memory_budget = parse_size("--memory-budget", flags.memory_budget);
   settings.live = flags.progress == "tty" || (flags.progress == "auto" && terminal);
-  const bool kept = request.push || !request.tar_path.empty() || !request.oci_archive_path.empty() || !request.oci_layout_path.empty();
+  const bool kept =
+      request.push || !request.tar_path.empty() || !request.oci_archive_path.empty() || !request.oci_layout_path.empty();
   if (!kept) spdlog::warn("the image is kept nowhere: use --push, or --output type=docker,dest=FILE");
   const engine::BuildResult result = run_build(std::move(request), settings);
   fmt::print("{}\n", result.manifest_digest.text());
@@ -115,9 +117,13 @@ int kiln_main(int argc, char** argv) {
   build->add_option("--target", target, "stage to build");
   build->add_option("--platform", flags.platform, "os/arch[/variant]");
   build->add_flag("--push", flags.push, "push to the registry in the name");
-  build->add_option("-o,--output", flags.outputs, "type=docker|oci|oci-layout,dest=PATH or type=registry; repeatable")->expected(1)->take_all();
+  build->add_option("-o,--output", flags.outputs, "type=docker|oci|oci-layout,dest=PATH or type=registry; repeatable")
+      ->expected(1)
+      ->take_all();
   build->add_option("--registry-map", flags.maps, "registry=mirror[/prefix]; repeatable")->expected(1)->take_all();
-  build->add_option("--insecure-registry", flags.insecure, "registry that may be reached by plain http; repeatable")->expected(1)->take_all();
+  build->add_option("--insecure-registry", flags.insecure, "registry that may be reached by plain http; repeatable")
+      ->expected(1)
+      ->take_all();
   build->add_option("--progress", flags.progress, "auto, plain or tty")->check(CLI::IsMember({"auto", "plain", "tty"}));
   build->add_option("--sandbox", flags.sandbox, "userns or in-place")->check(CLI::IsMember({"userns", "in-place"}));
   build->add_option("--memory-budget", flags.memory_budget, "bytes of buffers (k, m, g)");

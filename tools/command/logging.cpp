@@ -34,11 +34,13 @@ class JsonFormatter final : public spdlog::formatter {
 
 spdlog::level::level_enum level_of(const std::string& name) {
   static const std::map<std::string, spdlog::level::level_enum> levels = {
-      {"trace", spdlog::level::trace}, {"debug", spdlog::level::debug},    {"info", spdlog::level::info},     {"warn", spdlog::level::warn},
-      {"warning", spdlog::level::warn}, {"error", spdlog::level::err}, {"fatal", spdlog::level::critical}, {"panic", spdlog::level::critical}};
+      {"trace", spdlog::level::trace},    {"debug", spdlog::level::debug},   {"info", spdlog::level::info},
+      {"warn", spdlog::level::warn},      {"warning", spdlog::level::warn},  {"error", spdlog::level::err},
+      {"fatal", spdlog::level::critical}, {"panic", spdlog::level::critical}};
   const auto found = levels.find(name);
   if (found == levels.end()) {
-    throw io::Error(io::ErrorKind::usage, fmt::format("--verbosity={}: it is trace, debug, info, warn, error, fatal or panic", name));
+    throw io::Error(io::ErrorKind::usage,
+                    fmt::format("--verbosity={}: it is trace, debug, info, warn, error, fatal or panic", name));
   }
   return found->second;
 }

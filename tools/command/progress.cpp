@@ -12,7 +12,8 @@ namespace {
 double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
 std::string label_of(const engine::Progress::StepInfo& step) {
-  return step.stage.empty() ? fmt::format("[{}/{}]", step.index, step.count) : fmt::format("[{} {}/{}]", step.stage, step.index, step.count);
+  return step.stage.empty() ? fmt::format("[{}/{}]", step.index, step.count)
+                            : fmt::format("[{} {}/{}]", step.stage, step.index, step.count);
 }
 
 class PlainProgress final : public engine::Progress {
@@ -66,7 +67,8 @@ void log_summary(const engine::BuildResult& result) {
                result.layers_new, human_bytes(size), human_bytes(result.bytes_pulled), human_bytes(result.bytes_pushed),
                result.blobs_pushed, result.blobs_mounted, result.blobs_present);
   std::string phases;
-  for (const auto& phase : result.phases) phases += fmt::format("{}{} {:.2f} s", phases.empty() ? "" : ", ", phase.name, seconds(phase.took));
+  for (const auto& phase : result.phases)
+    phases += fmt::format("{}{} {:.2f} s", phases.empty() ? "" : ", ", phase.name, seconds(phase.took));
   spdlog::info("{:.2f} s in all ({}); peak memory {}", seconds(result.took), phases, human_bytes(result.peak_memory));
 }
 

@@ -51,7 +51,8 @@ std::optional<std::int64_t> source_date_epoch(const engine::BuildRequest& reques
   return seconds;
 }
 
-io::Task<void> build_into(io::Runtime& runtime, engine::BuildRequest request, engine::Progress& progress, engine::BuildResult& result) {
+io::Task<void> build_into(io::Runtime& runtime, engine::BuildRequest request, engine::Progress& progress,
+                          engine::BuildResult& result) {
   result = co_await engine::build(runtime, std::move(request), progress);
 }
 
@@ -85,7 +86,8 @@ std::uint64_t parse_size(const std::string& flag, const std::string& text) {
   if (unit == "m" || unit == "M") shift = 20;
   if (unit == "g" || unit == "G") shift = 30;
   if (error != std::errc() || (!unit.empty() && shift == 0) || value > (UINT64_MAX >> 32U)) {
-    throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: it is a number of bytes, with k, m or g for 1024, 1024^2, 1024^3", flag, text));
+    throw io::Error(io::ErrorKind::usage,
+                    fmt::format("{}={}: it is a number of bytes, with k, m or g for 1024, 1024^2, 1024^3", flag, text));
   }
   return value << shift;
 }

@@ -15,15 +15,43 @@ struct Case {
 
 TEST(Ignore, Patterns) {
   const std::vector<Case> cases = {
-      {"a", "a", true}, {"a", "a/b/c", true}, {"a", "b/a", false}, {"/a", "a", true}, {"a/", "a/b", true}, {"./a", "a", true},
-      {"*", "a/b", true}, {"*.md", "x.md", true}, {"*.md", "d/x.md", false}, {"**/*.md", "d/e/x.md", true}, {"**/*.md", "x.md", true},
-      {"**/node_modules", "a/node_modules/b/c", true}, {"a/**", "a/b", true}, {"a/**/b", "a/b", true}, {"a/**/b", "a/x/y/b", true},
-      {"a/*/b", "a/x/y/b", false}, {"?", "a", true}, {"?", "ab", false}, {"[a-c]x", "bx", true}, {"[^a]x", "ax", false}, {"\\*", "*", true},
-      {"\\*", "a", false}, {"*\n!keep", "keep", false}, {"*\n!d/keep", "d/keep", false}, {"*\n!d/keep", "d/other", true},
-      {"a\n!a/b\na/b/c", "a/b/c", true}, {"a\n!a/b", "a/b/d", false}, {"# comment\na", "a", true}, {"  a  ", "a", true}, {".", "a", false},
-      {"a//b", "a/b", true}, {"a/../b", "b", true}, {"**", "any/thing", true}, {"a**", "abc/d", true},
+      {"a", "a", true},
+      {"a", "a/b/c", true},
+      {"a", "b/a", false},
+      {"/a", "a", true},
+      {"a/", "a/b", true},
+      {"./a", "a", true},
+      {"*", "a/b", true},
+      {"*.md", "x.md", true},
+      {"*.md", "d/x.md", false},
+      {"**/*.md", "d/e/x.md", true},
+      {"**/*.md", "x.md", true},
+      {"**/node_modules", "a/node_modules/b/c", true},
+      {"a/**", "a/b", true},
+      {"a/**/b", "a/b", true},
+      {"a/**/b", "a/x/y/b", true},
+      {"a/*/b", "a/x/y/b", false},
+      {"?", "a", true},
+      {"?", "ab", false},
+      {"[a-c]x", "bx", true},
+      {"[^a]x", "ax", false},
+      {"\\*", "*", true},
+      {"\\*", "a", false},
+      {"*\n!keep", "keep", false},
+      {"*\n!d/keep", "d/keep", false},
+      {"*\n!d/keep", "d/other", true},
+      {"a\n!a/b\na/b/c", "a/b/c", true},
+      {"a\n!a/b", "a/b/d", false},
+      {"# comment\na", "a", true},
+      {"  a  ", "a", true},
+      {".", "a", false},
+      {"a//b", "a/b", true},
+      {"a/../b", "b", true},
+      {"**", "any/thing", true},
+      {"a**", "abc/d", true},
   };
-  for (const auto& item : cases) EXPECT_EQ(IgnoreMatcher::parse(item.patterns).ignored(item.path), item.ignored) << item.patterns << " on " << item.path;
+  for (const auto& item : cases)
+    EXPECT_EQ(IgnoreMatcher::parse(item.patterns).ignored(item.path), item.ignored) << item.patterns << " on " << item.path;
 }
 
 TEST(Ignore, ReinclusionBelow) {

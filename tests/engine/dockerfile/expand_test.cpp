@@ -1,8 +1,8 @@
 #include "engine/dockerfile/expand.hpp"
 
-#include <gtest/gtest.h>
-
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "io/base/error.hpp"
 
@@ -19,13 +19,42 @@ std::optional<std::string> lookup(std::string_view name) {
 
 TEST(Expand, Forms) {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"plain", "plain"}, {"$a", "value"}, {"${a}", "value"}, {"x$a-y", "xvalue-y"}, {"$unset", ""}, {"${unset}", ""},
-      {"${unset:-w}", "w"}, {"${empty:-w}", "w"}, {"${empty-w}", ""}, {"${unset-w}", "w"}, {"${a:-w}", "value"},
-      {"${a:+w}", "w"}, {"${empty:+w}", ""}, {"${empty+w}", "w"}, {"${unset+w}", ""}, {"${a:?w}", "value"},
-      {"${unset:-${a}}", "value"}, {"${unset:-${empty:-$a}}", "value"}, {"${unset:-'}'}", "}"},
-      {"${path#*/}", "usr/lib/x.tar.gz"}, {"${path##*/}", "x.tar.gz"}, {"${path%.*}", "/usr/lib/x.tar"}, {"${path%%.*}", "/usr/lib/x"},
-      {"${path#?usr}", "/lib/x.tar.gz"}, {"${path/lib/bin}", "/usr/bin/x.tar.gz"}, {"${path//r/$a}", "/usvalue/lib/x.tavalue.gz"}, {"'$a'", "$a"}, {"\"$a\"", "value"}, {"\"a\\\"b\"", "a\"b"}, {"\\$a", "$a"},
-      {"\"\\$a\"", "$a"}, {"\"\\x\"", "\\x"}, {"a\\ b", "a b"}, {"$", "$"}, {"$$a", "a"}, {"${a}${a}", "valuevalue"},
+      {"plain", "plain"},
+      {"$a", "value"},
+      {"${a}", "value"},
+      {"x$a-y", "xvalue-y"},
+      {"$unset", ""},
+      {"${unset}", ""},
+      {"${unset:-w}", "w"},
+      {"${empty:-w}", "w"},
+      {"${empty-w}", ""},
+      {"${unset-w}", "w"},
+      {"${a:-w}", "value"},
+      {"${a:+w}", "w"},
+      {"${empty:+w}", ""},
+      {"${empty+w}", "w"},
+      {"${unset+w}", ""},
+      {"${a:?w}", "value"},
+      {"${unset:-${a}}", "value"},
+      {"${unset:-${empty:-$a}}", "value"},
+      {"${unset:-'}'}", "}"},
+      {"${path#*/}", "usr/lib/x.tar.gz"},
+      {"${path##*/}", "x.tar.gz"},
+      {"${path%.*}", "/usr/lib/x.tar"},
+      {"${path%%.*}", "/usr/lib/x"},
+      {"${path#?usr}", "/lib/x.tar.gz"},
+      {"${path/lib/bin}", "/usr/bin/x.tar.gz"},
+      {"${path//r/$a}", "/usvalue/lib/x.tavalue.gz"},
+      {"'$a'", "$a"},
+      {"\"$a\"", "value"},
+      {"\"a\\\"b\"", "a\"b"},
+      {"\\$a", "$a"},
+      {"\"\\$a\"", "$a"},
+      {"\"\\x\"", "\\x"},
+      {"a\\ b", "a b"},
+      {"$", "$"},
+      {"$$a", "a"},
+      {"${a}${a}", "valuevalue"},
   };
   for (const auto& [word, expected] : cases) EXPECT_EQ(expand_word(word, lookup), expected) << word;
   EXPECT_EQ(expand_word("`$a", lookup, '`'), "$a");
@@ -33,7 +62,8 @@ TEST(Expand, Forms) {
 }
 
 TEST(Expand, Errors) {
-  for (const char* bad : {"${", "${a", "${}", "${:", "${{a}", "${a:", "${a:=x}", "${unset:?gone}", "${unset?}", "'open", "\"open", "${a#\\x}"}) {
+  for (const char* bad :
+       {"${", "${a", "${}", "${:", "${{a}", "${a:", "${a:=x}", "${unset:?gone}", "${unset?}", "'open", "\"open", "${a#\\x}"}) {
     EXPECT_THROW(expand_word(bad, lookup), io::Error) << bad;
   }
 }

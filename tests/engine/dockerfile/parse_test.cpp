@@ -29,7 +29,9 @@ std::string error_of(const std::string& text) {
 
 TEST(Parse, LinesCommentsAndContinuations) {
   const Dockerfile file = parse_dockerfile(
-      "\xef\xbb\xbf# syntax = docker/dockerfile:1 extra\n# escape=`\n# a comment\nfrom scratch AS Base\nRUN a `\n  # not here\n\n  b\r\nrun c \\\n", "D");
+      "\xef\xbb\xbf# syntax = docker/dockerfile:1 extra\n# escape=`\n# a comment\nfrom scratch AS Base\nRUN a `\n  # not here\n\n  "
+      "b\r\nrun c \\\n",
+      "D");
   EXPECT_EQ(file.syntax, "docker/dockerfile:1");
   EXPECT_EQ(file.escape, '`');
   ASSERT_EQ(file.stages.size(), 1U);

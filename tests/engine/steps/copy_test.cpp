@@ -133,7 +133,9 @@ TEST(Copy, ExcludesAndParents) {
 }
 
 TEST(Mode, OctalAndSymbolic) {
-  const auto apply = [](const char* text, std::uint32_t mode, bool directory = false) { return ModeChange(text).apply(mode, directory); };
+  const auto apply = [](const char* text, std::uint32_t mode, bool directory = false) {
+    return ModeChange(text).apply(mode, directory);
+  };
   EXPECT_EQ(apply("755", 0), 0755U);
   EXPECT_EQ(apply("u=rwX,go=rX", 0644), 0644U);
   EXPECT_EQ(apply("u=rwX,go=rX", 0700), 0755U);
@@ -146,7 +148,8 @@ TEST(Mode, OctalAndSymbolic) {
 }
 
 TEST(Users, Resolution) {
-  const UserDatabase database("root:x:0:0::/root:/bin/sh\napp:x:10:20::/home/app:\nbroken\n", "staff:x:50:app,other\nwheel:x:60:\n");
+  const UserDatabase database("root:x:0:0::/root:/bin/sh\napp:x:10:20::/home/app:\nbroken\n",
+                              "staff:x:50:app,other\nwheel:x:60:\n");
   EXPECT_EQ(resolve_user(database, "app").groups, std::vector<std::uint32_t>{50});
   EXPECT_EQ(resolve_user(database, "app:wheel").gid, 60U);
   EXPECT_TRUE(resolve_user(database, "app:wheel").groups.empty());

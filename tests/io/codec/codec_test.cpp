@@ -1,8 +1,8 @@
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstring>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "io/base/error.hpp"
 #include "io/codec/block_compressor.hpp"
@@ -55,7 +55,8 @@ std::vector<std::byte> decompress(std::vector<std::byte> bytes, std::size_t piec
   const auto inflated = make_decompressor(source);
   std::vector<std::byte> out;
   std::vector<std::byte> buffer(70000);
-  while (const std::size_t count = inflated->read(buffer)) out.insert(out.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(count));
+  while (const std::size_t count = inflated->read(buffer))
+    out.insert(out.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(count));
   return out;
 }
 
@@ -76,10 +77,11 @@ TEST_P(RoundTrip, GivesTheInputBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Codec, RoundTrip,
-                         ::testing::Values(Case{Compression::gzip, -1, 0}, Case{Compression::gzip, 1, 1}, Case{Compression::gzip, 1, 3'000'001},
-                                           Case{Compression::gzip, 3, 1U << 20U}, Case{Compression::gzip, 4, 2'500'000},
-                                           Case{Compression::gzip, 9, 2'500'000}, Case{Compression::zstd, -1, 0},
-                                           Case{Compression::zstd, 3, 3'000'001}, Case{Compression::none, 0, 100'000}));
+                         ::testing::Values(Case{Compression::gzip, -1, 0}, Case{Compression::gzip, 1, 1},
+                                           Case{Compression::gzip, 1, 3'000'001}, Case{Compression::gzip, 3, 1U << 20U},
+                                           Case{Compression::gzip, 4, 2'500'000}, Case{Compression::gzip, 9, 2'500'000},
+                                           Case{Compression::zstd, -1, 0}, Case{Compression::zstd, 3, 3'000'001},
+                                           Case{Compression::none, 0, 100'000}));
 
 TEST(Gzip, DamageIsFound) {
   const auto input = sample(200'000);
@@ -112,7 +114,8 @@ TEST(ReadAhead, PassesBytesAndErrorsOn) {
   const auto input = sample(1'000'000);
   const auto ahead = make_read_ahead(std::make_unique<MemorySource>(input, 12345), 65536, 3);
   std::vector<std::byte> out, buffer(10'000);
-  while (const std::size_t count = ahead->read(buffer)) out.insert(out.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(count));
+  while (const std::size_t count = ahead->read(buffer))
+    out.insert(out.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(count));
   EXPECT_EQ(out, input);
 }
 

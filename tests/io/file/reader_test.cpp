@@ -1,9 +1,10 @@
 #include <fcntl.h>
-#include <gtest/gtest.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "io/base/fd.hpp"
 #include "io/file/read_plan.hpp"
@@ -37,7 +38,8 @@ TEST_P(FileReaderTest, FillsPiecesAndReportsErrors) {
   Runtime runtime({});
   const auto reader = GetParam() == ReaderChoice::ring ? make_ring_reader(runtime) : make_thread_reader(runtime);
   if (!reader) GTEST_SKIP() << "io_uring is refused here";
-  for (int i = 0; i < 500; ++i) write("sub/f" + std::to_string(i), std::string(static_cast<std::size_t>(i), static_cast<char>('a' + i % 26)));
+  for (int i = 0; i < 500; ++i)
+    write("sub/f" + std::to_string(i), std::string(static_cast<std::size_t>(i), static_cast<char>('a' + i % 26)));
   write("large", std::string(3'000'000, 'L') + "end");
   std::filesystem::create_symlink("large", path_ / "link");
   std::vector<std::string> targets(504);

@@ -1,5 +1,5 @@
 // The client against a server that plays a script: what it reads is kept, what it answers is given.
-#include <gtest/gtest.h>
+#include "io/http/client.hpp"
 
 #include <chrono>
 #include <string>
@@ -10,9 +10,9 @@
 #include <asio/redirect_error.hpp>
 #include <asio/write.hpp>
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "io/base/error.hpp"
-#include "io/http/client.hpp"
 #include "io/loop/task_group.hpp"
 #include "tests/support/run_task.hpp"
 
@@ -35,7 +35,8 @@ Task<void> serve(Server& server, std::vector<std::vector<std::string>> connectio
     tcp::socket socket = co_await server.acceptor.async_accept(asio::use_awaitable);
     std::string input;
     for (const auto& answer : answers) {
-      const std::size_t head = co_await asio::async_read_until(socket, asio::dynamic_buffer(input), "\r\n\r\n", asio::use_awaitable);
+      const std::size_t head =
+          co_await asio::async_read_until(socket, asio::dynamic_buffer(input), "\r\n\r\n", asio::use_awaitable);
       server.requests.push_back(input.substr(0, input.find('\r')));
       input.erase(0, head);
       co_await asio::async_write(socket, asio::buffer(answer), asio::use_awaitable);

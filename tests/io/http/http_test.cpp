@@ -17,7 +17,8 @@ TEST(Url, ParsesAndPrints) {
   EXPECT_EQ(url.port, 5000);
   EXPECT_EQ(url.target, "/a/b?q=1");
   EXPECT_EQ(parse_url("http://[::1]:80").text(), "http://[::1]/");
-  for (const char* bad : {"ftp://x", "http://", "http://a:0/", "http://a:99999/", "http://a b/", "x"}) EXPECT_THROW(parse_url(bad), Error) << bad;
+  for (const char* bad : {"ftp://x", "http://", "http://a:0/", "http://a:99999/", "http://a b/", "x"})
+    EXPECT_THROW(parse_url(bad), Error) << bad;
 }
 
 TEST(Url, ResolvesLocations) {

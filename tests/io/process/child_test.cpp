@@ -1,7 +1,8 @@
 #include "io/process/child.hpp"
 
-#include <gtest/gtest.h>
 #include <signal.h>
+
+#include <gtest/gtest.h>
 
 #include "io/base/error.hpp"
 #include "io/loop/task_group.hpp"

@@ -11,16 +11,11 @@ namespace {
 TEST(Reference, NormalForm) {
   const std::string digest = "sha256:" + std::string(64, 'a');
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"debian", "docker.io/library/debian:latest"},
-      {"debian:12", "docker.io/library/debian:12"},
-      {"user/app", "docker.io/user/app:latest"},
-      {"index.docker.io/library/x:y", "docker.io/library/x:y"},
-      {"localhost/x", "localhost/x:latest"},
-      {"localhost:5000/a/b:c", "localhost:5000/a/b:c"},
-      {"[::1]:5000/a", "[::1]:5000/a:latest"},
-      {"h.io/a@" + digest, "h.io/a@" + digest},
-      {"h.io/a:t@" + digest, "h.io/a:t@" + digest},
-      {"a__b/c-d.e", "docker.io/a__b/c-d.e:latest"},
+      {"debian", "docker.io/library/debian:latest"}, {"debian:12", "docker.io/library/debian:12"},
+      {"user/app", "docker.io/user/app:latest"},     {"index.docker.io/library/x:y", "docker.io/library/x:y"},
+      {"localhost/x", "localhost/x:latest"},         {"localhost:5000/a/b:c", "localhost:5000/a/b:c"},
+      {"[::1]:5000/a", "[::1]:5000/a:latest"},       {"h.io/a@" + digest, "h.io/a@" + digest},
+      {"h.io/a:t@" + digest, "h.io/a:t@" + digest},  {"a__b/c-d.e", "docker.io/a__b/c-d.e:latest"},
   };
   for (const auto& [text, expected] : cases) EXPECT_EQ(parse_reference(text).text(), expected) << text;
   EXPECT_EQ(parse_reference("debian:12").familiar(), "debian:12");
@@ -38,13 +33,15 @@ TEST(Platform, Normalised) {
 
 TEST(Manifest, ParsesAndRefuses) {
   const std::string digest = "sha256:" + std::string(64, '1');
-  const std::string text = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"c","digest":")" +
-                           digest + R"(","size":3},"layers":[{"mediaType":"l","digest":")" + digest + R"(","size":4}]})";
+  const std::string text =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"c","digest":")" +
+      digest + R"(","size":3},"layers":[{"mediaType":"l","digest":")" + digest + R"(","size":4}]})";
   const Manifest manifest = parse_manifest(text, "");
   EXPECT_EQ(manifest.format, ImageFormat::oci);
   EXPECT_EQ(manifest.layers.at(0).size, 4U);
   EXPECT_EQ(serialize(manifest), text);
-  for (const char* bad : {"", "[]", "{}", R"({"config":{},"layers":[]})", R"({"config":{"digest":"sha256:x","size":-1},"layers":[]})"}) {
+  for (const char* bad :
+       {"", "[]", "{}", R"({"config":{},"layers":[]})", R"({"config":{"digest":"sha256:x","size":-1},"layers":[]})"}) {
     EXPECT_THROW(parse_manifest(bad, ""), io::Error) << bad;
   }
   EXPECT_THROW(parse_manifest(std::string(100'000, '['), ""), io::Error);

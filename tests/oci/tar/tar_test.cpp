@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 #include "io/base/error.hpp"
 #include "oci/tar/reader.hpp"

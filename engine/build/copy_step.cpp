@@ -1,0 +1,148 @@
+// COPY and ADD: where their sources come from.
+#include <fmt/format.h>
+
+#include "engine/build/steps.hpp"
+#include "engine/plan/path.hpp"
+#include "engine/steps/archive.hpp"
+#include "io/base/error.hpp"
+
+namespace kiln::engine {
+
+using io::Task;
+
+namespace {
+
+bool is_remote(const std::string& source) {
+  return source.starts_with("http://") || source.starts_with("https://") || source.starts_with("git://") ||
+         source.starts_with("git@") || source.starts_with("ssh://");
+}
+
+void refuse_unsupported(const CopyStep& step) {
+  const char* keyword = step.is_add ? "ADD" : "COPY";
+  if (step.checksum) throw io::Error(io::ErrorKind::unsupported, fmt::format("{} --checksum is not supported yet", keyword));
+  for (const auto& source : step.sources) {
+    if (is_remote(source))
+      throw io::Error(io::ErrorKind::unsupported, fmt::format("ADD of a URL is not supported yet: {}", source));
+  }
+}
+
+}  // namespace
+
+Task<CopyRules> StageRunner::Steps::rules_for(const CopyStep& step) {
+  CopyRules rules;
+  rules.from_context = !step.from;
+  rules.parents = step.parents;
+  rules.now = session_.now;
+  if (step.chmod) rules.mode = ModeChange(*step.chmod);
+  if (step.chown) {
+    const UserDatabase database = co_await users();
+    rules.owner = resolve_chown(database, *step.chown);
+  }
+  co_return rules;
+}
+
+Task<Changes> StageRunner::Steps::perform(const CopyStep& step, std::size_t number, int) {
+  refuse_unsupported(step);
+  CopyRules rules = co_await rules_for(step);
+  Changes changes;
+  if (step.from) {
+    co_await copy_from_stage(step, std::move(rules), changes);
+  } else {
+    CopyOperation operation(*stage_->tree, std::move(rules));
+    co_await copy_from_context(step, operation);
+    changes = operation.take_changes();
+  }
+  co_await fetch_contents(changes);
+  if (number < last_run_) co_await stage_->rootfs->apply(*stage_->tree, changes);
+  co_return changes;
+}
+
+Task<Tree> StageRunner::Steps::scan_context(const CopyStep& step) {
+  if (!session_.context) {
+    throw io::Error(io::ErrorKind::context,
+                    fmt::format("{} needs a build context, and there is none", step.is_add ? "ADD" : "COPY"));
+  }
+  Tree tree;
+  for (const auto& root : scan_roots(step.sources)) {
+    tree = co_await session_.context->scan(session_.runtime, root);
+    // A symlink on the way, or as the source: its target may be anywhere in the context.
+    const Node* node = tree.find(root);
+    if (!node || node->type == FileType::symlink) tree = co_await session_.context->scan(session_.runtime, "");
+  }
+  co_return tree;
+}
+
+Task<void> StageRunner::Steps::copy_from_context(const CopyStep& step, CopyOperation& operation) {
+  const bool several = step.sources.size() + step.heredocs.size() > 1;
+  for (const auto& [name, body] : step.heredocs) {
+    Node node;
+    node.type = FileType::regular;
+    node.mode = 0644;
+    node.mtime = session_.now;
+    node.size = body.size();
+    node.content.inline_bytes = std::make_shared<const ContentInline>(ContentInline{body});
+    operation.put_file(name, std::move(node), step.destination, several);
+  }
+  if (step.sources.empty()) co_return;
+  const Tree context = co_await scan_context(step);
+  if (step.is_add && step.unpack.value_or(true)) {
+    co_await add_from_context(step, operation, context);
+    co_return;
+  }
+  const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
+  operation.copy(context, step.sources, step.destination, excludes, several);
+}
+
+// ADD: a source that is an archive is unpacked, everything else is copied.
+Task<void> StageRunner::Steps::add_from_context(const CopyStep& step, CopyOperation& operation, const Tree& context) {
+  const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
+  const bool several = step.sources.size() + step.heredocs.size() > 1;
+  for (const auto& source : step.sources) {
+    const Node* node = context.find(resolve_in_tree(context, clean_path(source)));
+    if (!node || node->type != FileType::regular) {
+      operation.copy(context, {source}, step.destination, excludes, several);
+      continue;
+    }
+    const auto entries = co_await read_archive(session_.runtime, node->content, source, session_.scratch);
+    if (!entries) {
+      operation.copy(context, {source}, step.destination, excludes, several);
+      continue;
+    }
+    const std::string directory = operation.make_destination(step.destination);
+    for (const auto& entry : *entries) operation.put_archived(directory, entry.path, entry.node);
+  }
+}
+
+Task<void> StageRunner::Steps::copy_from_stage(const CopyStep& step, CopyRules rules, Changes& changes) {
+  const StageResultPtr source = co_await runner_.start_from(*step.from);
+  co_await runner_.ensure_tree(source);
+  // What the source's root file system holds is read from there, everything else from its layer.
+  rules.take = [source](const std::string& path, Node& node) {
+    if (node.type == FileType::regular && node.content.layer && node.stamp.on_disk() && source->rootfs) {
+      node.content = source->rootfs->locate(path);
+    }
+  };
+  CopyOperation operation(*stage_->tree, std::move(rules));
+  const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
+  const bool several = step.sources.size() + step.heredocs.size() > 1;
+  operation.copy(*source->tree, step.sources, step.destination, excludes, several);
+  changes = operation.take_changes();
+}
+
+// Contents that are still inside layer blobs become scratch files, each blob inflated once.
+Task<void> StageRunner::Steps::fetch_contents(const Changes& changes) {
+  std::vector<std::pair<std::string, Content>> wanted;
+  for (const auto& change : changes) {
+    const Node* node = change.kind == Change::Kind::put ? stage_->tree->find(change.path) : nullptr;
+    if (node && node->content.layer) wanted.emplace_back(change.path, node->content);
+  }
+  if (wanted.empty()) co_return;
+  std::vector<Content*> contents;
+  for (auto& entry : wanted) contents.push_back(&entry.second);
+  co_await materialize_layer_contents(session_.runtime, std::move(contents), session_.scratch);
+  for (auto& [path, content] : wanted) {
+    stage_->tree->update(path, [&](Node& node) { node.content = content; });
+  }
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,51 @@
+// RUN: the command in its sandbox, and what it changed.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "engine/build/steps.hpp"
+#include "io/base/error.hpp"
+
+namespace kiln::engine {
+
+using io::Task;
+
+Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t, int id) {
+  RunRequest request;
+  const UserDatabase database = co_await users();
+  const Identity identity = resolve_user(database, step.user);
+  request.arguments = step.arguments;
+  request.environment = step.environment;
+  const bool has_home =
+      std::any_of(step.environment.begin(), step.environment.end(), [](const auto& entry) { return entry.starts_with("HOME="); });
+  if (!has_home) request.environment.push_back("HOME=" + identity.home);
+  request.working_directory = step.working_directory;
+  request.uid = identity.uid;
+  request.gid = identity.gid;
+  request.groups = identity.groups;
+  request.no_network = step.no_network;
+  request.on_line = [this, id](int stream, std::string_view line) { session_.progress.step_output(id, stream, line); };
+
+  Rootfs& root = *stage_->rootfs;
+  root.push_upper(*stage_->tree);
+  if (!detector_) detector_ = make_detector(session_.request.snapshot_mode, session_.runtime, root);
+  {
+    const PhaseClock::Activity snapshot(session_.clock, "snapshot");
+    co_await detector_->arm(root, *stage_->tree);
+  }
+  io::ExitStatus status;
+  {
+    const PhaseClock::Activity running(session_.clock, "run");
+    status = co_await sandbox_->run(root, std::move(request));
+  }
+  if (!status.ok()) {
+    throw io::Error(io::ErrorKind::process, status.signal != 0 ? fmt::format("the command was ended by signal {}", status.signal)
+                                                               : fmt::format("the command failed with exit code {}", status.code))
+        .set_exit_code(status.code);
+  }
+  const PhaseClock::Activity snapshot(session_.clock, "snapshot");
+  Changes changes = co_await detector_->detect(root, *stage_->tree);
+  co_return changes;
+}
+
+}  // namespace kiln::engine
