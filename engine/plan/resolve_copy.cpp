@@ -1,0 +1,47 @@
+#include "engine/dockerfile/history_text.hpp"
+#include "engine/plan/path.hpp"
+#include "engine/plan/stage_resolver.hpp"
+
+namespace kiln::engine {
+
+void StageResolver::apply(const dockerfile::Copy& copy) {
+  CopyStep step;
+  step.is_add = copy.is_add;
+  if (copy.from) step.from = resolve_from(plan_, stage_.index, *copy.from);
+  step.sources = expand_all(copy.sources);
+  for (const auto& heredoc : copy.heredocs) {
+    const std::string body = heredoc.expand ? dockerfile::expand_heredoc(heredoc.body, lookups(), plan_.file.escape) : heredoc.body;
+    step.heredocs.emplace_back(heredoc.name, body);
+  }
+  const std::string destination = expand(copy.destination);
+  step.destination = absolute_path(result_.config.working_dir, destination);
+  if (copy.chown) step.chown = expand(*copy.chown);
+  if (copy.chmod) step.chmod = expand(*copy.chmod);
+  step.excludes = copy.excludes;
+  step.link = copy.link;
+  step.parents = copy.parents;
+  step.unpack = copy.unpack;
+  if (copy.checksum) step.checksum = expand(*copy.checksum);
+  dockerfile::CopyHistory said;
+  said.is_add = copy.is_add;
+  said.parents = copy.parents;
+  said.chown = step.chown;
+  said.chmod = step.chmod;
+  said.sources = step.sources;
+  for (const auto& heredoc : step.heredocs) said.sources.push_back("<<" + heredoc.first);
+  said.destination = destination;
+  add_step(std::move(step), dockerfile::history_of_copy(said));
+}
+
+void StageResolver::apply(const dockerfile::Workdir& workdir) {
+  const std::string path = absolute_path(result_.config.working_dir, expand(workdir.path), false);
+  result_.config.working_dir = path;
+  if (path == "/") {
+    add_history("WORKDIR /", true);
+    return;
+  }
+  WorkdirStep step{path, result_.config.user};
+  add_step(std::move(step), "WORKDIR " + path);
+}
+
+}  // namespace kiln::engine
