@@ -95,6 +95,8 @@ oci::Image assemble(const Session& session, const StageResult& stage) {
 BuildResult summarize(const Session& session, const StageResult& stage, const oci::Image& image) {
   BuildResult result;
   result.manifest_digest = image.manifest_digest;
+  result.manifest_size = image.manifest_bytes.size();
+  result.media_type = stage.format == oci::ImageFormat::oci ? oci::media_type::oci_manifest : oci::media_type::docker_manifest;
   result.config_digest = image.manifest.config.digest;
   result.layers = image.manifest.layers;
   result.layers_new = static_cast<std::uint64_t>(
@@ -120,9 +122,10 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   const StageResultPtr target = co_await stages.run();
   co_await finish_transfers(session, *target);
   const oci::Image image = assemble(session, *target);
-  write_digest_files(session.request, image.manifest_digest);
+  co_await write_digest_files(session, image.manifest_digest);
   if (wants_files(session.request)) co_await write_outputs(session, image);
   std::vector<std::string> pushed = co_await publisher.push_image(image);
+  write_builder_output(session.request, image.manifest_digest);
   BuildResult result = summarize(session, *target, image);
   result.pushed = std::move(pushed);
   co_return result;

@@ -1,26 +1,66 @@
 #include "engine/build/outputs.hpp"
 
+#include <sys/stat.h>
+
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "io/base/error.hpp"
+#include "io/http/retry.hpp"
 #include "oci/output/layout.hpp"
 
 namespace kiln::engine {
 
 namespace {
 
+// Parents are made as Kaniko makes them: for the owner only. Devices and pipes (/dev/stdout) are written to as they
+// are.
 void write_text(const std::string& path, const std::string& text) {
-  std::error_code ignored;
-  const auto parent = std::filesystem::path(path).parent_path();
-  if (!parent.empty()) std::filesystem::create_directories(parent, ignored);
+  std::filesystem::path made;
+  for (const auto& part : std::filesystem::path(path).parent_path()) {
+    made /= part;
+    if (mkdir(made.c_str(), 0700) != 0 && errno != EEXIST)
+      io::throw_errno(errno, fmt::format("making '{}' for '{}'", made.string(), path));
+  }
   std::ofstream file(path, std::ios::trunc | std::ios::binary);
   file << text;
   file.flush();
-  if (!file) throw io::Error(io::ErrorKind::filesystem, fmt::format("writing '{}' failed", path));
+  if (!file) throw io::Error(io::ErrorKind::filesystem, fmt::format("writing '{}': {}", path, std::strerror(errno)));
+}
+
+io::Task<void> put_text(Session& session, std::string url, std::string text) {
+  const std::string doing = fmt::format("putting the digest to {}", url);
+  const auto make_request = [url, text] {
+    io::http::Request request;
+    request.method = "PUT";
+    request.url = io::http::parse_url(url);
+    request.headers.set("Content-Type", "text/plain; charset=utf-8");
+    request.body = io::http::Body::text(text);
+    return request;
+  };
+  io::http::Response response = co_await io::http::send_with_retry(session.http, make_request, {}, doing);
+  const int status = response.status();
+  co_await response.discard();
+  if (status < 200 || status > 299) throw io::Error(io::ErrorKind::protocol, fmt::format("{}: status {}", doing, status));
+}
+
+io::Task<void> write_result(Session& session, std::string place, std::string text) {
+  if (place.empty()) co_return;
+  if (place.starts_with("https://")) {
+    co_await put_text(session, std::move(place), std::move(text));
+  } else {
+    write_text(place, text);
+  }
+}
+
+// The registry as Kaniko names it.
+std::string kaniko_name(const oci::Reference& reference) {
+  return fmt::format("{}/{}", reference.registry == "docker.io" ? "index.docker.io" : reference.registry, reference.repository);
 }
 
 }  // namespace
@@ -29,17 +69,29 @@ bool wants_files(const BuildRequest& request) {
   return !request.tar_path.empty() || !request.oci_layout_path.empty() || !request.oci_archive_path.empty();
 }
 
-void write_digest_files(const BuildRequest& request, const oci::Digest& digest) {
-  if (!request.digest_file.empty()) write_text(request.digest_file, digest.text());
+io::Task<void> write_digest_files(Session& session, oci::Digest digest) {
+  const BuildRequest& request = session.request;
   std::string names, tagged;
   for (const auto& text : request.destinations) {
     const oci::Reference reference = oci::parse_reference(text);
-    const std::string registry = reference.registry == "docker.io" ? "index.docker.io" : reference.registry;
-    names += fmt::format("{}/{}@{}\n", registry, reference.repository, digest.text());
-    tagged += fmt::format("{}/{}:{}@{}\n", registry, reference.repository, reference.tag, digest.text());
+    names += fmt::format("{}@{}\n", kaniko_name(reference), digest.text());
+    tagged += fmt::format("{}:{}@{}\n", kaniko_name(reference), reference.tag, digest.text());
   }
-  if (!request.image_name_with_digest_file.empty()) write_text(request.image_name_with_digest_file, names);
-  if (!request.image_name_tag_with_digest_file.empty()) write_text(request.image_name_tag_with_digest_file, tagged);
+  co_await write_result(session, request.digest_file, digest.text());
+  co_await write_result(session, request.image_name_with_digest_file, names);
+  co_await write_result(session, request.image_name_tag_with_digest_file, tagged);
+}
+
+void write_builder_output(const BuildRequest& request, const oci::Digest& digest) {
+  if (request.builder_output.empty() || !request.push) return;
+  std::string text;
+  for (const auto& destination : request.destinations) {
+    const oci::Reference reference = oci::parse_reference(destination);
+    const nlohmann::ordered_json line = {{"name", fmt::format("{}:{}", kaniko_name(reference), reference.tag)},
+                                         {"digest", digest.text()}};
+    text += line.dump() + "\n";
+  }
+  write_text(request.builder_output + "/images", text);
 }
 
 io::Task<void> write_outputs(Session& session, const oci::Image& image) {

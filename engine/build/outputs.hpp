@@ -7,8 +7,11 @@
 namespace kiln::engine {
 
 // --digest-file, --image-name-with-digest-file, --image-name-tag-with-digest-file: without a newline at the end of the first,
-// as Kaniko writes them. Errors: io::Error(filesystem) naming the file.
-void write_digest_files(const BuildRequest& request, const oci::Digest& digest);
+// as Kaniko writes them; each to a file, or by PUT to an https:// URL. Errors: io::Error naming the file or URL.
+io::Task<void> write_digest_files(Session& session, oci::Digest digest);
+
+// BUILDER_OUTPUT: one JSON object {"name", "digest"} for each destination, in the file "images" (Cloud Build).
+void write_builder_output(const BuildRequest& request, const oci::Digest& digest);
 
 // --tar-path, --oci-layout-path and the archive of a layout. On the waiting pool.
 io::Task<void> write_outputs(Session& session, const oci::Image& image);

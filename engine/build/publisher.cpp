@@ -17,6 +17,14 @@ using io::Task;
 // A layer that gets this large is streamed to a repository that cannot have it yet.
 constexpr std::uint64_t stream_above = 4U << 20U;
 
+// What Artifact Registry and ECR answer for a tag that must not be overwritten (and what Kaniko looks for).
+bool is_immutable_tag(const io::Error& error) {
+  const std::string& text = error.message();
+  return text.find("The repository has enabled tag immutability") != std::string::npos ||
+         text.find("cannot be overwritten because the tag is immutable") != std::string::npos ||
+         text.find("cannot be overwritten because the repository is immutable") != std::string::npos;
+}
+
 Task<void> run_attempts(int retries, std::function<Task<void>()> attempt) {
   for (int tried = 0;; ++tried) {
     std::optional<io::Error> failure;
@@ -150,7 +158,14 @@ Task<std::vector<std::string>> Publisher::push_image(const oci::Image& image) {
       const auto attempt = [&target, &reference, &manifest] {
         return target.registry->put_manifest(target.repository, reference.tag, manifest);
       };
-      co_await run_attempts(session_.request.registries.push_retries, attempt);
+      std::optional<io::Error> failure;
+      try {
+        co_await run_attempts(session_.request.registries.push_retries, attempt);
+      } catch (const io::Error& error) {
+        failure = error;
+      }
+      if (failure && !(session_.request.registries.ignore_immutable_tags && is_immutable_tag(*failure))) throw *failure;
+      if (failure) spdlog::warn("{} is there already and cannot be overwritten: {}", reference.text(), failure->message());
       pushed.push_back(reference.text());
     }
   }

@@ -39,6 +39,8 @@ struct RegistrySettings {
   int pull_retries = 0;                 // --image-download-retry
   std::uint64_t upload_chunk_size = 0;  // bytes; 0: unlimited
   bool skip_push_check = false;
+  bool ignore_immutable_tags = false;  // --push-ignore-immutable-tag-errors
+  std::string upstream_client;         // UPSTREAM_CLIENT_TYPE: added to the User-Agent of pushes
 };
 
 struct BuildRequest {
@@ -54,10 +56,12 @@ struct BuildRequest {
   std::string tar_path;          // docker-archive; empty: none
   std::string oci_layout_path;   // directory; empty: none
   std::string oci_archive_path;  // tar of a layout; empty: none
-  std::string digest_file;
+  std::string digest_file;       // this and the next two: a file, or an https:// URL that it is PUT to
   std::string image_name_with_digest_file;
   std::string image_name_tag_with_digest_file;
-  std::optional<oci::ImageFormat> format;  // unset: as the base; scratch: docker
+  std::string builder_output;                                  // directory of Cloud Build's file "images"; empty: none
+  std::optional<oci::ImageFormat> format;                      // unset: as the base
+  oci::ImageFormat scratch_format = oci::ImageFormat::docker;  // what "as the base" is for FROM scratch
   io::CompressionSettings compression;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
@@ -107,6 +111,8 @@ struct Phase {
 
 struct BuildResult {
   oci::Digest manifest_digest;
+  std::uint64_t manifest_size = 0;  // bytes
+  std::string media_type;           // of the manifest
   oci::Digest config_digest;
   std::vector<std::string> pushed;  // references with tag
   std::vector<oci::Descriptor> layers;

@@ -39,6 +39,7 @@ oci::HubOptions hub_options(const BuildRequest& request) {
   const RegistrySettings& settings = request.registries;
   oci::HubOptions options;
   options.registry.upload_chunk_size = settings.upload_chunk_size;
+  if (!settings.upstream_client.empty()) options.registry.upload_user_agent = "kiln/0.1," + settings.upstream_client;
   options.mirrors = settings.mirrors;
   options.no_fallback = settings.no_fallback;
   options.pull_retries = settings.pull_retries;

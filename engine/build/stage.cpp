@@ -91,6 +91,7 @@ Task<StageResultPtr> StageRunner::start_from(const Source& source) {
   }
   auto scratch = std::make_shared<StageResult>();
   scratch->config = scratch_config(session_.request.platform);
+  scratch->format = session_.request.scratch_format;
   scratch->tree = Tree();
   co_return scratch;
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "io/base/error.hpp"
+#include "tools/command/flags.hpp"
 
 namespace kiln::tools {
 namespace {

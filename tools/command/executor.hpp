@@ -18,10 +18,12 @@ struct ExecutorCommand {
   std::string log_format = "color";
   bool log_timestamp = false;
   bool version = false;
+  std::string text;                   // to print instead of building: help, tables
+  std::vector<std::string> warnings;  // to log once the log is set up
 };
 
-// Arguments without the program's name, in pflag's syntax. Errors: io::Error(usage) naming the flag; for an unknown one the
-// nearest that is known.
+// Arguments without the program's name, in pflag's syntax. Errors: io::Error(usage) naming the flag; for an unknown one
+// the nearest that is known.
 ExecutorCommand parse_executor(const std::vector<std::string>& arguments);
 
 }  // namespace kiln::tools

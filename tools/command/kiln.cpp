@@ -3,16 +3,21 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include "io/base/error.hpp"
+#include "oci/image/reference.hpp"
+#include "tools/command/kiln_flags.hpp"
 #include "tools/command/logging.hpp"
-#include "tools/command/run_build.hpp"
+#include "tools/command/values.hpp"
 
 namespace kiln::tools {
 
@@ -20,127 +25,199 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct BuildFlags {
-  std::string context;
-  std::string file = "Dockerfile";
-  std::vector<std::string> tags, build_args, labels, outputs, maps, insecure;
-  std::string platform;
-  std::string progress = "auto";
-  std::string memory_budget = "96m";
-  std::string sandbox;
-  std::string verbosity = "info";
+[[noreturn]] void usage(const std::string& message) { throw io::Error(io::ErrorKind::usage, message); }
+
+// The fields of one --output (docker buildx build, Set the export action).
+struct Output {
+  std::string type;
+  std::string destination;
+  std::vector<std::string> names;
+  std::string compression;
+  int level = -1;
+  bool archive = true;  // tar=true
   bool push = false;
 };
 
-// type=docker,dest=PATH and its like.
-void add_output(engine::BuildRequest& request, const std::string& text) {
-  std::string type, destination;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t comma = std::min(text.find(',', at), text.size());
-    const auto [key, value] = parse_pair("--output", text.substr(at, comma - at));
+Output parse_output(const std::string& text, engine::BuildRequest& request) {
+  Output output;
+  for (const auto& field : split_csv("--output", text)) {
+    if (field.find('=') == std::string::npos)
+      usage(
+          fmt::format("--output={}: files of the root file system are not written yet; type=docker, oci, registry or image", text));
+    const auto [key, value] = parse_pair("--output", field);
     if (key == "type") {
-      type = value;
+      output.type = value;
     } else if (key == "dest") {
-      destination = value;
+      output.destination = value;
+    } else if (key == "name") {
+      output.names = split_csv("--output", value);
+    } else if (key == "push") {
+      output.push = parse_boolean("--output: push", value);
+    } else if (key == "tar") {
+      output.archive = parse_boolean("--output: tar", value);
+    } else if (key == "compression") {
+      output.compression = value;
+    } else if (key == "compression-level") {
+      output.level = static_cast<int>(parse_size("--output: compression-level", value));
+    } else if (key == "oci-mediatypes") {
+      request.format = parse_boolean("--output: oci-mediatypes", value) ? oci::ImageFormat::oci : oci::ImageFormat::docker;
+    } else if (key.starts_with("annotation.")) {
+      request.annotations[key.substr(11)] = value;
     } else {
-      throw io::Error(io::ErrorKind::usage, fmt::format("--output={}: unknown key '{}'", text, key));
+      usage(fmt::format("--output={}: unknown key '{}'", text, key));
     }
-    at = comma + 1;
   }
-  if (type == "registry") {
+  return output;
+}
+
+void add_output(engine::BuildRequest& request, const std::string& text) {
+  const Output output = parse_output(text, request);
+  request.destinations.insert(request.destinations.end(), output.names.begin(), output.names.end());
+  if (!output.compression.empty() || output.level > 0) request.compression = parse_compression(output.compression, output.level);
+  if (output.type == "registry" || (output.type == "image" && output.push)) {
     request.push = true;
     return;
   }
-  if (destination.empty()) throw io::Error(io::ErrorKind::usage, fmt::format("--output={}: dest=PATH is missing", text));
-  if (type == "docker") {
-    request.tar_path = destination;
-  } else if (type == "oci") {
-    request.oci_archive_path = destination;
-  } else if (type == "oci-layout") {
-    request.oci_layout_path = destination;
+  if (output.type == "image") usage(fmt::format("--output={}: the image goes nowhere without push=true", text));
+  if (output.type != "docker" && output.type != "oci" && output.type != "oci-layout") {
+    usage(fmt::format("--output={}: the type is docker, oci, registry or image", text));
+  }
+  if (output.destination.empty() || output.destination == "-") usage(fmt::format("--output={}: dest=PATH is missing", text));
+  if (output.type == "docker") {
+    request.tar_path = output.destination;
+  } else if (output.type == "oci-layout" || !output.archive) {
+    request.oci_layout_path = output.destination;
   } else {
-    throw io::Error(io::ErrorKind::usage, fmt::format("--output={}: the type is docker, oci, oci-layout or registry", text));
+    request.oci_archive_path = output.destination;
   }
 }
 
-engine::BuildRequest make_request(const BuildFlags& flags) {
-  engine::BuildRequest request;
-  request.context_directory = fs::absolute(flags.context).lexically_normal();
-  // As docker does: beside the context by default, from here when named.
-  const std::string named = flags.file == "Dockerfile" ? request.context_directory + "/Dockerfile" : flags.file;
-  request.dockerfile_path = find_dockerfile(named, request.context_directory);
-  request.destinations = flags.tags;
-  request.push = flags.push;
-  for (const auto& text : flags.outputs) add_output(request, text);
-  for (const auto& text : flags.build_args) add_build_arg(request, text);
-  for (const auto& text : flags.labels)
+// Where the Dockerfile is: beside the context unless named, as docker does.
+void resolve_dockerfile(BuildCommand& command, const std::string& file) {
+  engine::BuildRequest& request = command.request;
+  if (file == "-") {
+    command.run.dockerfile_text = std::string(std::istreambuf_iterator<char>(std::cin), {});
+    return;
+  }
+  request.dockerfile_path =
+      find_dockerfile(file.empty() ? request.context_directory + "/Dockerfile" : file, request.context_directory);
+}
+
+void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
+  engine::BuildRequest& request = command.request;
+  request.context_directory = fs::absolute(flags.arguments.front()).lexically_normal();
+  resolve_dockerfile(command, flags.text("file"));
+  request.destinations = flags.list("tag");
+  request.push = flags.boolean("push");
+  request.target = flags.text("target");
+  request.compression = parse_compression(flags.text("compression"), flags.integer("compression-level"));
+  request.format = parse_image_format("--image-format", flags.text("image-format"));
+  for (const auto& text : flags.list("output")) add_output(request, text);
+  for (const auto& text : flags.list("build-arg")) add_build_arg(request, text);
+  for (const auto& text : flags.list("label"))
     request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
-  for (const auto& text : flags.maps) {
-    const auto [from, to] = parse_pair("--registry-map", text);
-    request.registries.mirrors[from].push_back(to);
+  for (const auto& text : flags.list("annotation")) {
+    request.annotations.insert_or_assign(parse_pair("--annotation", text).first, parse_pair("--annotation", text).second);
   }
-  request.registries.insecure.insert(flags.insecure.begin(), flags.insecure.end());
-  if (!flags.platform.empty()) request.platform = oci::parse_platform(flags.platform);
-  if (flags.sandbox == "userns") request.sandbox = engine::SandboxKind::userns;
-  if (flags.sandbox == "in-place") request.sandbox = engine::SandboxKind::in_place;
-  if (request.push && request.destinations.empty()) throw io::Error(io::ErrorKind::usage, "--push needs a name: -t NAME");
-  return request;
+  if (const std::string platform = flags.text("platform"); !platform.empty()) request.platform = oci::parse_platform(platform);
+  request.digest_file = flags.text("digest-file");
+  request.reproducible = flags.boolean("reproducible");
+  request.sandbox = parse_sandbox(flags.text("sandbox"));
+  request.work_directory = flags.text("work-dir");
+  resolve_registries(request.registries, flags);
+  if (request.push && request.destinations.empty()) usage("--push needs a name: -t NAME");
 }
 
-int build_command(const BuildFlags& flags, engine::BuildRequest request) {
+void resolve_log(BuildCommand& command, const ParsedFlags& flags) {
   const bool terminal = isatty(STDERR_FILENO) == 1;
-  set_up_logging(flags.verbosity, terminal ? "color" : "text", false);
-  RunSettings settings;
-  settings.memory_budget = parse_size("--memory-budget", flags.memory_budget);
-  settings.live = flags.progress == "tty" || (flags.progress == "auto" && terminal);
+  const std::string progress = flags.text("progress");
+  command.quiet = flags.boolean("quiet") || progress == "quiet";
+  command.verbosity = command.quiet ? "error" : flags.text("verbosity");
+  command.log_format = flags.text("log-format");
+  if (command.log_format.empty()) command.log_format = progress == "rawjson" ? "json" : terminal ? "color" : "text";
+  command.log_timestamp = flags.boolean("log-timestamp");
+  if (progress != "auto" && progress != "plain" && progress != "tty" && progress != "rawjson" && progress != "quiet") {
+    usage(fmt::format("--progress={}: it is auto, plain, tty, rawjson or quiet", progress));
+  }
+  command.run.live = !command.quiet && (progress == "tty" || (progress == "auto" && terminal && command.log_format != "json"));
+}
+
+void write_file(const std::string& flag, const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::trunc | std::ios::binary);
+  file << text;
+  file.flush();
+  if (!file) throw io::Error(io::ErrorKind::filesystem, fmt::format("{}={}: it cannot be written", flag, path));
+}
+
+// The keys that buildx writes.
+std::string metadata_of(const BuildCommand& command, const engine::BuildResult& result) {
+  nlohmann::ordered_json metadata;
+  metadata["containerimage.config.digest"] = result.config_digest.text();
+  metadata["containerimage.descriptor"] = {
+      {"mediaType", result.media_type}, {"digest", result.manifest_digest.text()}, {"size", result.manifest_size}};
+  metadata["containerimage.digest"] = result.manifest_digest.text();
+  std::string names;
+  for (const auto& text : command.request.destinations) names += (names.empty() ? "" : ",") + oci::parse_reference(text).text();
+  if (!names.empty()) metadata["image.name"] = names;
+  return metadata.dump(2) + "\n";
+}
+
+int build_main(const std::vector<std::string>& arguments) {
+  const BuildCommand command = parse_build(arguments);
+  if (command.help) {
+    fmt::print("Builds an image from a Dockerfile.\n\nUsage: kiln build [flags] CONTEXT\n\nFlags:\n{}", flag_help(build_flags()));
+    return 0;
+  }
+  set_up_logging(command.verbosity, command.log_format, command.log_timestamp);
+  for (const auto& warning : command.warnings) spdlog::warn("{}", warning);
+  const engine::BuildRequest& request = command.request;
   const bool kept =
       request.push || !request.tar_path.empty() || !request.oci_archive_path.empty() || !request.oci_layout_path.empty();
   if (!kept) spdlog::warn("the image is kept nowhere: use --push, or --output type=docker,dest=FILE");
-  const engine::BuildResult result = run_build(std::move(request), settings);
-  fmt::print("{}\n", result.manifest_digest.text());
+  const engine::BuildResult result = run_build(request, command.run);
+  if (!command.id_file.empty()) write_file("--iidfile", command.id_file, result.config_digest.text());
+  if (!command.metadata_file.empty()) write_file("--metadata-file", command.metadata_file, metadata_of(command, result));
+  fmt::print("{}\n", command.quiet ? result.config_digest.text() : result.manifest_digest.text());
   return 0;
 }
 
+constexpr const char* commands_help =
+    "kiln builds container images inside an ordinary pod.\n\n"
+    "  kiln build [flags] CONTEXT   build an image from a Dockerfile; kiln build --help lists the flags\n"
+    "  kiln version                 print the version\n";
+
 }  // namespace
 
+BuildCommand parse_build(const std::vector<std::string>& arguments) {
+  BuildCommand command;
+  const ParsedFlags flags = parse_flags(build_flags(), arguments);
+  command.help = flags.help;
+  if (command.help) return command;
+  if (flags.arguments.size() != 1)
+    usage(fmt::format("kiln build wants one CONTEXT, a directory; there are {}", flags.arguments.size()));
+  command.warnings = flags.warnings;
+  resolve_request(command, flags);
+  resolve_log(command, flags);
+  command.run.memory_budget = parse_size("--memory-budget", flags.text("memory-budget"));
+  command.id_file = flags.text("iidfile");
+  command.metadata_file = flags.text("metadata-file");
+  return command;
+}
+
 int kiln_main(int argc, char** argv) {
-  CLI::App app("kiln builds container images inside an ordinary pod", "kiln");
-  app.require_subcommand(1);
-  BuildFlags flags;
-  CLI::App* build = app.add_subcommand("build", "build an image from a Dockerfile");
-  build->add_option("CONTEXT", flags.context, "directory with the files to build from")->required();
-  build->add_option("-t,--tag", flags.tags, "name of the image; repeatable")->expected(1)->take_all();
-  build->add_option("-f,--file", flags.file, "Dockerfile");
-  build->add_option("--build-arg", flags.build_args, "NAME=value or NAME; repeatable")->expected(1)->take_all();
-  build->add_option("--label", flags.labels, "key=value; repeatable")->expected(1)->take_all();
-  std::string target;
-  build->add_option("--target", target, "stage to build");
-  build->add_option("--platform", flags.platform, "os/arch[/variant]");
-  build->add_flag("--push", flags.push, "push to the registry in the name");
-  build->add_option("-o,--output", flags.outputs, "type=docker|oci|oci-layout,dest=PATH or type=registry; repeatable")
-      ->expected(1)
-      ->take_all();
-  build->add_option("--registry-map", flags.maps, "registry=mirror[/prefix]; repeatable")->expected(1)->take_all();
-  build->add_option("--insecure-registry", flags.insecure, "registry that may be reached by plain http; repeatable")
-      ->expected(1)
-      ->take_all();
-  build->add_option("--progress", flags.progress, "auto, plain or tty")->check(CLI::IsMember({"auto", "plain", "tty"}));
-  build->add_option("--sandbox", flags.sandbox, "userns or in-place")->check(CLI::IsMember({"userns", "in-place"}));
-  build->add_option("--memory-budget", flags.memory_budget, "bytes of buffers (k, m, g)");
-  build->add_option("--verbosity", flags.verbosity, "trace, debug, info, warn, error");
-  CLI::App* version = app.add_subcommand("version", "print the version");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 1;
-  }
-  if (version->parsed()) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::string name = arguments.empty() ? "" : arguments.front();
+  const std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
+  if (name == "build") return build_main(rest);
+  if (name == "version" || name == "--version") {
     fmt::print("kiln v0.1.0\n");
     return 0;
   }
-  engine::BuildRequest request = make_request(flags);
-  request.target = target;
-  return build_command(flags, std::move(request));
+  if (name.empty() || name == "--help" || name == "-h" || name == "help") {
+    fmt::print("{}", commands_help);
+    return name.empty() ? 1 : 0;
+  }
+  usage(fmt::format("unknown command '{}': kiln build, kiln version", name));
 }
 
 }  // namespace kiln::tools

@@ -1,8 +1,30 @@
 // The command line for people: kiln build, kiln version.
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "engine/build/request.hpp"
+#include "tools/command/run_build.hpp"
+
 namespace kiln::tools {
 
 int kiln_main(int argc, char** argv);
+
+struct BuildCommand {
+  engine::BuildRequest request;
+  RunSettings run;
+  std::string verbosity;
+  std::string log_format;
+  bool log_timestamp = false;
+  bool quiet = false;
+  std::string id_file;        // --iidfile
+  std::string metadata_file;  // --metadata-file
+  std::vector<std::string> warnings;
+  bool help = false;
+};
+
+// Arguments after "build". Errors: io::Error naming the flag.
+BuildCommand parse_build(const std::vector<std::string>& arguments);
 
 }  // namespace kiln::tools

@@ -1,0 +1,25 @@
+// The README's tables are what the program prints.
+#include <fstream>
+#include <iterator>
+
+#include <gtest/gtest.h>
+
+#include "tools/command/executor_flags.hpp"
+
+namespace kiln::tools {
+namespace {
+
+TEST(Readme, TableOfFlags) {
+  const std::string path = KILN_SOURCE_DIRECTORY "/README.md";
+  std::ifstream file(path);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const auto mark = text.find("<!-- executor --help-table");
+  ASSERT_NE(mark, std::string::npos);
+  const auto begin = text.find('\n', mark) + 1;
+  const auto end = text.find("<!-- end -->", begin);
+  ASSERT_NE(end, std::string::npos);
+  EXPECT_EQ(text.substr(begin, end - begin), executor_markdown()) << "run tools/update-readme";
+}
+
+}  // namespace
+}  // namespace kiln::tools

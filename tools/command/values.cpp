@@ -1,0 +1,136 @@
+#include "tools/command/values.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "io/base/error.hpp"
+
+namespace kiln::tools {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class Value>
+Value choose(const std::string& flag, const std::string& text, const std::vector<std::pair<std::string, Value>>& values) {
+  std::string names;
+  for (const auto& [name, value] : values) {
+    if (text == name) return value;
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: it is one of {}", flag, text, names));
+}
+
+// "host=/a,/b" -> host, {a, b}
+void add_client_certificate(engine::RegistrySettings& registries, const std::string& text) {
+  const auto [host, files] = parse_pair("--registry-client-cert", text);
+  const auto comma = files.find(',');
+  if (comma == std::string::npos) {
+    throw io::Error(io::ErrorKind::usage, fmt::format("--registry-client-cert={}: it is written host=/cert.pem,/key.pem", text));
+  }
+  registries.client_certificates[host] = {files.substr(0, comma), files.substr(comma + 1)};
+}
+
+void add_registry_map(engine::RegistrySettings& registries, const std::string& text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(';', at), text.size());
+    const std::string part = text.substr(at, end - at);
+    at = end + 1;
+    if (part.empty()) continue;
+    const auto [from, to] = parse_pair("--registry-map", part);
+    registries.mirrors[from].push_back(to);
+  }
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+}  // namespace
+
+io::CompressionSettings parse_compression(const std::string& name, int level) {
+  io::CompressionSettings settings;
+  if (!name.empty()) {
+    settings.compression =
+        choose<io::Compression>("--compression", name, {{"gzip", io::Compression::gzip}, {"zstd", io::Compression::zstd}});
+  }
+  settings.level = level;
+  return settings;
+}
+
+std::optional<oci::ImageFormat> parse_image_format(const std::string& flag, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return choose<oci::ImageFormat>(flag, text, {{"docker", oci::ImageFormat::docker}, {"oci", oci::ImageFormat::oci}});
+}
+
+engine::SnapshotMode parse_snapshot_mode(const std::string& text) {
+  using engine::SnapshotMode;
+  if (text.empty()) return SnapshotMode::automatic;
+  return choose<SnapshotMode>("--snapshot-mode", text,
+                              {{"full", SnapshotMode::full}, {"redo", SnapshotMode::redo}, {"time", SnapshotMode::time}});
+}
+
+std::optional<engine::SandboxKind> parse_sandbox(const std::string& text) {
+  using engine::SandboxKind;
+  if (text.empty()) return std::nullopt;
+  return choose<SandboxKind>("--sandbox", text, {{"userns", SandboxKind::userns}, {"in-place", SandboxKind::in_place}});
+}
+
+void resolve_registries(engine::RegistrySettings& registries, const ParsedFlags& flags) {
+  registries.insecure_push = flags.boolean("insecure");
+  registries.insecure_pull = flags.boolean("insecure-pull");
+  registries.skip_tls_verify_push = flags.boolean("skip-tls-verify");
+  registries.skip_tls_verify_pull = flags.boolean("skip-tls-verify-pull");
+  registries.no_fallback = flags.boolean("skip-default-registry-fallback");
+  registries.push_retries = flags.integer("push-retry");
+  registries.pull_retries = flags.integer("image-download-retry");
+  registries.skip_push_check = flags.boolean("skip-push-permission-check");
+  registries.ignore_immutable_tags = flags.boolean("push-ignore-immutable-tag-errors");
+  registries.upload_chunk_size = parse_size("--upload-chunk-size", flags.text("upload-chunk-size"));
+  registries.upstream_client = variable("UPSTREAM_CLIENT_TYPE");
+  for (auto& host : flags.list("insecure-registry")) registries.insecure.insert(std::move(host));
+  for (auto& host : flags.list("skip-tls-verify-registry")) registries.skip_tls_verify.insert(std::move(host));
+  for (const auto& text : flags.list("registry-certificate")) {
+    const auto [host, file] = parse_pair("--registry-certificate", text);
+    registries.certificates[host] = file;
+  }
+  for (const auto& text : flags.list("registry-client-cert")) add_client_certificate(registries, text);
+  for (const auto& text : flags.list("registry-map")) add_registry_map(registries, text);
+  add_registry_map(registries, variable("KANIKO_REGISTRY_MAP"));
+  std::vector<std::string> mirrors = flags.list("registry-mirror");
+  if (std::string more = variable("KANIKO_REGISTRY_MIRROR"); !more.empty()) mirrors.push_back(std::move(more));
+  for (auto& mirror : mirrors) registries.mirrors["index.docker.io"].push_back(std::move(mirror));
+}
+
+void add_build_arg(engine::BuildRequest& request, const std::string& text) {
+  const auto equals = text.find('=');
+  const std::string name = text.substr(0, equals);
+  if (name.empty()) throw io::Error(io::ErrorKind::usage, fmt::format("--build-arg={}: it is NAME=value or NAME", text));
+  request.build_args[name] = equals != std::string::npos ? text.substr(equals + 1) : variable(name.c_str());
+}
+
+std::string find_dockerfile(const std::string& path, const std::string& context) {
+  std::error_code ignored;
+  if (path.find("://") != std::string::npos) {
+    throw io::Error(io::ErrorKind::unsupported, fmt::format("--dockerfile={}: Dockerfiles from a URL are not supported yet", path));
+  }
+  if (fs::exists(path, ignored)) return fs::absolute(path);
+  const std::string below = context + "/" + path;
+  if (!context.empty() && fs::exists(below, ignored)) return fs::absolute(below);
+  throw io::Error(io::ErrorKind::usage, fmt::format("Dockerfile '{}' is neither in {} nor in the context {}", path,
+                                                    fs::current_path(ignored).string(), context.empty() ? "(none)" : context));
+}
+
+std::vector<std::string> own_environment() {
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry; ++entry) variables.emplace_back(*entry);
+  return variables;
+}
+
+}  // namespace kiln::tools

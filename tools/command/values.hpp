@@ -1,0 +1,29 @@
+// Values of flags that the executor and `kiln build` have in common. Errors: io::Error(usage) naming the flag.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/build/request.hpp"
+#include "tools/command/flags.hpp"
+
+namespace kiln::tools {
+
+io::CompressionSettings parse_compression(const std::string& name, int level);
+std::optional<oci::ImageFormat> parse_image_format(const std::string& flag, const std::string& text);
+engine::SnapshotMode parse_snapshot_mode(const std::string& text);
+std::optional<engine::SandboxKind> parse_sandbox(const std::string& text);
+
+// The flags of the table's section "Registries", and KANIKO_REGISTRY_MAP, KANIKO_REGISTRY_MIRROR, UPSTREAM_CLIENT_TYPE.
+void resolve_registries(engine::RegistrySettings& registries, const ParsedFlags& flags);
+
+// A --build-arg: NAME=value, or NAME alone, which takes the variable of that name (empty if unset).
+void add_build_arg(engine::BuildRequest& request, const std::string& text);
+
+// The Dockerfile: as it is from the current directory, else below the context.
+std::string find_dockerfile(const std::string& path, const std::string& context);
+
+std::vector<std::string> own_environment();
+
+}  // namespace kiln::tools
