@@ -11,7 +11,7 @@ namespace {
 using io::Task;
 
 Task<void> download_layer(Session& session, ImageLayerPtr layer) {
-  const PhaseClock::Activity pulling(session.clock, "pull");
+  const PhaseClock::Activity pulling(session.clock, "pull", layer->descriptor.digest.text());
   const int transfer = session.next_transfer++;
   session.progress.transfer_started(transfer, fmt::format("pull {}", layer->descriptor.digest.hex().substr(0, 12)),
                                     layer->descriptor.size);
@@ -63,7 +63,7 @@ Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tre
 }  // namespace
 
 Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Reference reference, oci::Platform platform) {
-  const PhaseClock::Activity resolving(session.clock, "resolve");
+  const PhaseClock::Activity resolving(session.clock, "resolve", reference.text());
   const oci::PulledManifest pulled = co_await session.hub.pull_manifest(reference, platform);
   auto image = std::make_shared<BaseImage>();
   image->manifest = oci::parse_manifest(pulled.manifest.bytes, pulled.manifest.media_type);

@@ -123,10 +123,15 @@ Task<void> Publisher::push_to(Target& target, ImageLayerPtr layer, std::string m
     const bool there = co_await already_there(target, layer, mount_from);
     if (there) co_return;
   }
-  const PhaseClock::Activity pushing(session_.clock, "push");
+  const PhaseClock::Activity pushing(
+      session_.clock, "push",
+      fmt::format("{} to {}", descriptor ? descriptor->digest.text() : "a growing layer", target.repository));
   const oci::SpoolBlobPtr blob = want_bytes(session_, layer);
   const int transfer = session_.next_transfer++;
-  session_.progress.transfer_started(transfer, fmt::format("push to {}", target.repository), descriptor ? descriptor->size : 0);
+  session_.progress.transfer_started(
+      transfer,
+      fmt::format("push {}to {}", descriptor ? fmt::format("{} ", descriptor->digest.hex().substr(0, 12)) : "", target.repository),
+      descriptor ? descriptor->size : 0);
   const oci::OnBytes on_bytes = [this, transfer](std::uint64_t bytes) {
     session_.bytes_pushed += bytes;
     session_.clock.add_bytes("push", bytes);
@@ -141,7 +146,7 @@ Task<void> Publisher::push_to(Target& target, ImageLayerPtr layer, std::string m
 }
 
 Task<std::vector<std::string>> Publisher::push_image(const oci::Image& image) {
-  const PhaseClock::Activity pushing(session_.clock, "push");
+  const PhaseClock::Activity pushing(session_.clock, "push", "config and manifest");
   std::vector<std::string> pushed;
   for (auto& target : targets_) {
     const bool present = co_await target.registry->has_blob(target.repository, image.manifest.config.digest);

@@ -101,6 +101,9 @@ class Progress {
   virtual void transfer_advanced(int /*id*/, std::uint64_t /*bytes*/) {}  // more bytes
   virtual void transfer_finished(int /*id*/, std::string_view /*note*/) {}
   virtual void message(std::string_view /*text*/) {}  // one line worth reading
+  // A piece of work of some phase has ended; `kind` is the phase's name, `detail` says what it was about. For traces.
+  using Time = std::chrono::steady_clock::time_point;
+  virtual void span(std::string_view /*kind*/, std::string_view /*detail*/, Time /*begin*/, Time /*end*/) {}
 };
 
 struct Phase {

@@ -72,6 +72,7 @@ Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Prog
     : runtime(the_runtime),
       request(the_request),
       progress(the_progress),
+      clock(the_progress),
       http(the_runtime, client_options(the_request)),
       hub(the_runtime, http, oci::CredentialStore::from_environment(the_runtime), hub_options(the_request)),
       reader(io::make_file_reader(the_runtime)),

@@ -16,7 +16,7 @@ Faults of a response (N counts bytes of the body):
     ignore-range         the whole body with status 200
     drop-digest          without Docker-Content-Digest
     redirect=URL         307 to URL + path
-    status=N retry-after=N   this status instead; the request is not passed on
+    status=N retry-after=N   this status instead; the request is not passed on; message=TEXT with + for blanks
 Faults of a request:
     early-status=N       this status before the body has been read, then a close
     cut=N                the upstream gets N bytes of the body, then the client's connection is reset
@@ -156,7 +156,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def error(self, status, faults=None):
-        body = json.dumps({"errors": [{"code": "FAULT", "message": f"made to answer {status}"}]}).encode()
+        message = (faults or {}).get("message", f"made to answer {status}").replace("+", " ")
+        body = json.dumps({"errors": [{"code": "FAULT", "message": message}]}).encode()
         retry = (faults or {}).get("retry-after")
         self.simple(status, body, [("Retry-After", retry)] if retry else [])
 

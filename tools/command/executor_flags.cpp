@@ -93,6 +93,7 @@ constexpr auto flags = std::to_array<Flag>({
     {"verbosity", 'v', text, "info", "trace, debug, info, warn, error, fatal or panic"},
     {"log-format", 0, text, "color", "text, color or json"},
     {"log-timestamp", 0, boolean, "false", "times instead of seconds since the start"},
+    {"trace-file", 0, text, "", "kiln's own: write where the time went, for ui.perfetto.dev"},
     {"azure-container-registry-config", 0, text, "", "came with a library", needless, "", true},
     // kiln's own
     {"sandbox", 0, text, "", "kiln's own: how RUN is executed, userns or in-place; unset: probed"},

@@ -198,6 +198,7 @@ BuildCommand parse_build(const std::vector<std::string>& arguments) {
   command.warnings = flags.warnings;
   resolve_request(command, flags);
   resolve_log(command, flags);
+  command.run.trace_file = flags.text("trace-file");
   command.run.memory_budget = parse_size("--memory-budget", flags.text("memory-budget"));
   command.id_file = flags.text("iidfile");
   command.metadata_file = flags.text("metadata-file");

@@ -58,6 +58,7 @@ constexpr auto flags = std::to_array<Flag>({
     {"work-dir", 0, text, "", "kiln's own: where spool and root file systems are kept while building"},
     {"verbosity", 'v', text, "info", "kiln's own: trace, debug, info, warn, error, fatal or panic", honoured},
     {"log-format", 0, text, "", "kiln's own: text, color or json; unset: color on a terminal"},
+    {"trace-file", 0, text, "", "kiln's own: write where the time went, for ui.perfetto.dev"},
     {"log-timestamp", 0, boolean, "false", "kiln's own: times instead of seconds since the start"},
 });
 

@@ -1,12 +1,14 @@
 #include "tools/command/logging.hpp"
 
+#include <algorithm>
+#include <cctype>
+#include <chrono>
 #include <map>
 #include <memory>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -17,19 +19,57 @@ namespace kiln::tools {
 
 namespace {
 
+// logrus' names of the levels.
+std::string_view name_of(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace: return "trace";
+    case spdlog::level::debug: return "debug";
+    case spdlog::level::info: return "info";
+    case spdlog::level::warn: return "warning";
+    case spdlog::level::err: return "error";
+    default: return "fatal";
+  }
+}
+
+std::string time_text(std::chrono::system_clock::time_point time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
 // One JSON object a line: level, msg, time, as logrus writes it.
 class JsonFormatter final : public spdlog::formatter {
  public:
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
     nlohmann::ordered_json line;
-    const auto level = spdlog::level::to_string_view(message.level);
-    line["level"] = std::string(level.data(), level.size());
+    line["level"] = name_of(message.level);
     line["msg"] = std::string(message.payload.data(), message.payload.size());
-    line["time"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(message.time)));
+    line["time"] = time_text(message.time);
     const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     out.append(text.data(), text.data() + text.size());
   }
   std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<JsonFormatter>(); }
+};
+
+// "INFO[0012] message", as logrus writes it to a terminal: seconds since the start, or the time.
+class TextFormatter final : public spdlog::formatter {
+ public:
+  explicit TextFormatter(bool timestamps) : timestamps_(timestamps) {}
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+    std::string level(name_of(message.level).substr(0, 4));
+    std::transform(level.begin(), level.end(), level.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    const auto since = std::chrono::duration_cast<std::chrono::seconds>(message.time - start_).count();
+    message.color_range_start = out.size();
+    out.append(level.data(), level.data() + level.size());
+    message.color_range_end = out.size();
+    const std::string text = timestamps_ ? fmt::format("[{}] ", time_text(message.time)) : fmt::format("[{:04}] ", since);
+    out.append(text.data(), text.data() + text.size());
+    out.append(message.payload.data(), message.payload.data() + message.payload.size());
+    out.push_back('\n');
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<TextFormatter>(*this); }
+
+ private:
+  bool timestamps_;
+  std::chrono::system_clock::time_point start_ = std::chrono::system_clock::now();
 };
 
 spdlog::level::level_enum level_of(const std::string& name) {
@@ -49,16 +89,15 @@ spdlog::level::level_enum level_of(const std::string& name) {
 
 void set_up_logging(const std::string& level, const std::string& format, bool timestamps) {
   std::shared_ptr<spdlog::logger> logger;
-  const std::string when = timestamps ? "%Y-%m-%dT%H:%M:%S%z " : "";
   if (format == "json") {
     logger = std::make_shared<spdlog::logger>("kiln", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     logger->set_formatter(std::make_unique<JsonFormatter>());
   } else if (format == "text") {
     logger = std::make_shared<spdlog::logger>("kiln", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    logger->set_pattern(when + "%l %v");
+    logger->set_formatter(std::make_unique<TextFormatter>(timestamps));
   } else if (format == "color") {
     logger = std::make_shared<spdlog::logger>("kiln", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-    logger->set_pattern(when + "%^%l%$ %v");
+    logger->set_formatter(std::make_unique<TextFormatter>(timestamps));
   } else {
     throw io::Error(io::ErrorKind::usage, fmt::format("--log-format={}: it is text, color or json", format));
   }

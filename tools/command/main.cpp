@@ -15,6 +15,7 @@
 #include "io/base/error.hpp"
 #include "tools/command/executor.hpp"
 #include "tools/command/kiln.hpp"
+#include "tools/command/logging.hpp"
 #include "tools/command/work_directory.hpp"
 
 extern "C" int __nss_configure_lookup(const char* database, const char* service);
@@ -53,6 +54,7 @@ int main(int argc, char** argv) {
   pin_name_service();
   keep_memory_flat();
   umask(022);
+  kiln::tools::set_up_logging("info", "text", false);  // until the flags have been read
   try {
     return run(argc, argv);
   } catch (const kiln::io::Error& error) {

@@ -1,7 +1,10 @@
 // What a build shows: plain lines for logs, or a live view on a terminal.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "engine/build/request.hpp"
 
@@ -16,5 +19,7 @@ std::unique_ptr<engine::Progress> make_live_progress();
 void log_summary(const engine::BuildResult& result);
 
 std::string human_bytes(std::uint64_t bytes);
+// "12.3 MB in 0.50 s, 24.6 MB/s"
+std::string human_speed(std::uint64_t bytes, std::chrono::nanoseconds took);
 
 }  // namespace kiln::tools

@@ -14,6 +14,7 @@
 
 #include "io/base/error.hpp"
 #include "tools/command/progress.hpp"
+#include "tools/command/trace.hpp"
 #include "tools/command/work_directory.hpp"
 
 namespace kiln::tools {
@@ -67,6 +68,19 @@ io::Task<void> build_into(io::Runtime& runtime, engine::BuildRequest request, en
   result = co_await engine::build(runtime, std::move(request), progress);
 }
 
+// A build that fails has a trace, too.
+void build_traced(io::Runtime& runtime, engine::BuildRequest request, std::unique_ptr<engine::Progress> progress,
+                  const std::string& path, engine::BuildResult& result) {
+  TraceRecorder trace(std::move(progress));
+  try {
+    runtime.run(build_into(runtime, std::move(request), trace, result));
+  } catch (const io::Error&) {
+    write_trace(trace, path);
+    throw;
+  }
+  write_trace(trace, path);
+}
+
 }  // namespace
 
 engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& settings) {
@@ -83,8 +97,12 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
   io::Runtime runtime(options);
   engine::BuildResult result;
   {
-    const auto progress = settings.live ? make_live_progress() : make_plain_progress();
-    runtime.run(build_into(runtime, std::move(request), *progress, result));
+    auto progress = settings.live ? make_live_progress() : make_plain_progress();
+    if (settings.trace_file.empty()) {
+      runtime.run(build_into(runtime, std::move(request), *progress, result));
+    } else {
+      build_traced(runtime, std::move(request), std::move(progress), settings.trace_file, result);
+    }
   }
   log_summary(result);
   return result;

@@ -13,6 +13,7 @@ struct RunSettings {
   std::size_t memory_budget = 96U << 20U;  // bytes of buffers
   bool live = false;
   std::optional<std::string> dockerfile_text;  // given as such instead of as a path
+  std::string trace_file;                      // --trace-file; empty: none
   std::string kaniko_directory;                // --kaniko-dir: where the work directory is made; empty: chosen
 };
 

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# The command lines against a registry: what flags, variables and files do. Usage: tests/e2e/flags.sh BUILD-DIRECTORY
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd)
+WORK=$(mktemp -d /var/tmp/kiln-flags.XXXXXX)
+faulty_pids=()
+trap 'kill "$registry_pid" "${faulty_pids[@]}" 2> /dev/null || true; rm -rf "$WORK"' EXIT
+source "$here/lib.sh"
+export KILN_FOREGROUND_CLEANUP=1 DOCKER_CONFIG="$WORK/nobody"
+unset HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy DOCKER_AUTH_CONFIG SSL_CERT_FILE SSL_CERT_DIR
+start_registry "$WORK"
+
+mkdir -p "$WORK/context"
+cd "$WORK"
+echo hello > context/hello
+printf 'FROM scratch\nARG WHO\nLABEL who=$WHO\nCOPY hello /\n' > context/Dockerfile
+executor() { timeout 60 "$build/executor" -c "$WORK/context" --log-format text "$@" 2> log; }
+kiln() { timeout 60 "$build/kiln" "$@" 2> log; }
+digest_of() { skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/$1"; }
+config_of() { skopeo inspect --tls-verify=false --config "docker://$REGISTRY/$1" | python3 -c "import json,sys; print(eval('c' + sys.argv[1], {'c': json.load(sys.stdin)}))" "$2"; }
+refused() { # refused TEXT COMMAND...
+  local code=0
+  "${@:2}" || code=$?
+  [ "$code" = 1 ] && grep -qF -- "$1" log || { echo "exit code $code"; cat log; return 1; }
+}
+
+# -- files of results --------------------------------------------------------------------------------------------------
+check "two destinations and their files" executor -d "$REGISTRY/t/a:1" --destination="$REGISTRY/t/b:2" --digest-file new/digest \
+  --image-name-with-digest-file names --image-name-tag-with-digest-file tagged
+digest=$(digest_of t/a:1)
+check "the same image in both" same "$(digest_of t/b:2)" "$digest"
+check "--digest-file" same "$(cat new/digest)" "$digest"
+check "... in a directory for the owner only" same "$(stat -c %a new)" 700
+check "--image-name-with-digest-file" same "$(cat names)" "$REGISTRY/t/a@$digest
+$REGISTRY/t/b@$digest"
+check "--image-name-tag-with-digest-file" same "$(cat tagged)" "$REGISTRY/t/a:1@$digest
+$REGISTRY/t/b:2@$digest"
+check "--digest-file=/dev/stdout" bash -c "timeout 60 '$build/executor' -c context --no-push --reproducible --digest-file /dev/stdout 2> log | grep -qx 'sha256:[0-9a-f]\{64\}'"
+mkdir cloud
+check "BUILDER_OUTPUT" env BUILDER_OUTPUT="$WORK/cloud" timeout 60 "$build/executor" -c context -d "$REGISTRY/t/a:1" --reproducible
+check "... has the image" same "$(cat cloud/images)" "{\"name\":\"$REGISTRY/t/a:1\",\"digest\":\"$(digest_of t/a:1)\"}"
+
+# -- variables ---------------------------------------------------------------------------------------------------------
+check "KANIKO_NO_PUSH" env KANIKO_NO_PUSH=true timeout 60 "$build/executor" -c context
+check "KANIKO_DIR" env KANIKO_DIR="$WORK/kaniko" timeout 60 "$build/executor" -c context --no-push
+check "... was used" [ -d "$WORK/kaniko" ]
+check "--kaniko-dir beats it" env KANIKO_DIR=/dev/null/x timeout 60 "$build/executor" -c context --no-push --kaniko-dir "$WORK/other"
+check "--build-arg NAME" env WHO=me timeout 60 "$build/executor" -c context -d "$REGISTRY/t/arg:1" --build-arg WHO
+check "... takes the variable" same "$(config_of t/arg:1 "['config']['Labels']['who']")" me
+check "FF_KANIKO_OCI_SCRATCH_BASE" env FF_KANIKO_OCI_SCRATCH_BASE=1 timeout 60 "$build/executor" -c context --no-push --oci-layout-path layout
+check "... makes an OCI image" grep -q oci.image.manifest layout/index.json
+refuse_switch() { FF_KANIKO_COPY_AS_ROOT=0 executor --no-push; }
+check "a switch that asks for another image" refused FF_KANIKO_COPY_AS_ROOT refuse_switch
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+check "an unknown flag" refused "unknown flag: --destinatoin (did you mean --destination?)" executor --destinatoin x
+check "an argument" refused "unexpected argument 'x'" executor --no-push x
+check "no destination" refused "no --destination" executor
+check "the cache" refused "--cache=true" executor --no-push --cache
+printf 'FROM scratch\nCOPY nothing /\n' > context/broken
+check "a failing step" refused "broken:2: COPY nothing /" executor --no-push -f broken
+
+# -- a tag that cannot be overwritten ----------------------------------------------------------------------------------
+start_faulty "$WORK/immutable" --upstream "$REGISTRY"
+echo "PUT ^/v2/t/fixed/manifests/ always status=400" > immutable/rules
+check "an immutable tag fails" refused "made to answer 400" executor -d "$FAULTY/t/fixed:1"
+check "... and other failures are none, with --push-ignore-immutable-tag-errors" refused "made to answer 400" \
+  executor -d "$FAULTY/t/fixed:1" --push-ignore-immutable-tag-errors
+echo "PUT ^/v2/t/fixed/manifests/ always status=400,message=The+repository+has+enabled+tag+immutability" > immutable/rules
+check "--push-ignore-immutable-tag-errors" executor -d "$FAULTY/t/fixed:1" --push-ignore-immutable-tag-errors
+
+# -- log and trace -----------------------------------------------------------------------------------------------------
+check "--log-format json" bash -c "timeout 60 '$build/executor' -c context --no-push --log-format json 2>&1 | python3 -c 'import json,sys
+for line in sys.stdin: assert json.loads(line).keys() == {\"level\", \"msg\", \"time\"}'"
+check "--trace-file" executor -d "$REGISTRY/t/trace:1" --trace-file trace
+check "... has what happened" python3 -c 'import json
+kinds = {event.get("cat") for event in json.load(open("trace"))["traceEvents"]}
+assert {"step", "capture", "push"} <= kinds, kinds'
+check "a line for a step" grep -qE '^INFO\[[0-9]{4}\] \[1/1\] COPY hello /: [0-9.]+ s, ' log
+check "... and for a push" grep -qE '^INFO\[[0-9]{4}\] push .*to t/trace: [0-9.]+ k?B in [0-9.]+ s, ' log
+check "a summary" grep -qE 'peak memory: [0-9.]+ MB' log
+
+# -- kiln build --------------------------------------------------------------------------------------------------------
+kiln_stdin() { printf 'FROM scratch\nCOPY hello /from-stdin\n' | kiln build -f - --push -t "$REGISTRY/t/stdin:1" context; }
+check "kiln build -f -" kiln_stdin
+check "... is another image" [ "$(digest_of t/stdin:1)" != "$digest" ]
+check "kiln build" kiln build -q -t "$REGISTRY/t/kiln:1" --output type=image,push=true,oci-mediatypes=true,annotation.a=b --label l=m \
+  --annotation c=d --iidfile id --metadata-file metadata.json --no-cache --pull --progress plain context
+check "--quiet is quiet" same "$(cat log)" ""
+kiln_digest=$(digest_of t/kiln:1)
+check "--metadata-file" python3 -c "import json
+metadata = json.load(open('metadata.json'))
+assert metadata['containerimage.digest'] == metadata['containerimage.descriptor']['digest'] == '$kiln_digest', metadata
+assert metadata['containerimage.config.digest'] == open('id').read(), metadata
+assert metadata['image.name'] == '$REGISTRY/t/kiln:1', metadata"
+check "annotations" bash -c "skopeo inspect --tls-verify=false --raw docker://$REGISTRY/t/kiln:1 | grep -q '\"annotations\":{\"a\":\"b\",\"c\":\"d\"}'"
+check "--label" same "$(config_of t/kiln:1 "['config']['Labels']['l']")" m
+check "--output type=oci" kiln build --output type=oci,dest=image.tar context
+check "... is read by skopeo" skopeo inspect --raw oci-archive:image.tar
+check "--output type=oci,tar=false" kiln build --output type=oci,tar=false,dest=image context
+check "... too" skopeo inspect --raw oci:image
+check "--output type=docker" kiln build -t t/docker:1 -o type=docker,dest=docker.tar context
+check "... too" skopeo inspect --raw docker-archive:docker.tar
+check "a Dockerfile that is not there" refused "Dockerfile 'nothing'" kiln build -f nothing context
+
+echo "flags: $passed passed, $failed failed"
+[ "$failed" = 0 ]
