@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/layer_cache.hpp"
 #include "engine/build/outputs.hpp"
 #include "engine/build/publisher.hpp"
 #include "engine/build/request.hpp"
@@ -118,6 +119,7 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   read_dockerfile(session);
   open_context(session);
   plan_stages(session);
+  if (session.request.cache.enabled) session.cache = std::make_unique<LayerCache>(session);
   co_await publisher.prepare();
   const StageResultPtr target = co_await stages.run();
   co_await finish_transfers(session, *target);
@@ -126,6 +128,7 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   if (wants_files(session.request)) co_await write_outputs(session, image);
   std::vector<std::string> pushed = co_await publisher.push_image(image);
   write_builder_output(session.request, image.manifest_digest);
+  if (session.cache) co_await session.cache->finish(true);
   BuildResult result = summarize(session, *target, image);
   result.pushed = std::move(pushed);
   co_return result;
@@ -143,9 +146,15 @@ Task<void> stop_transfers(Session& session, std::exception_ptr& failure) {
   }
 }
 
-}  // namespace
+// A failed build leaves what its finished steps have made in the cache; a cancelled one stops at once.
+Task<void> finish_cache(Session& session, bool cancelled) {
+  if (!session.cache) co_return;
+  if (cancelled) session.cache->cancel();
+  co_await session.cache->finish(false);
+}
 
-Task<BuildResult> build(io::Runtime& runtime, BuildRequest request, Progress& progress) {
+// One try. `cache_failed`: it failed for want of a layer that the cache had promised.
+Task<BuildResult> build_once(io::Runtime& runtime, BuildRequest request, Progress& progress, bool& cache_failed) {
   Session session(runtime, request, progress);
   Publisher publisher(session, request.push ? request.destinations : std::vector<std::string>());
   StageRunner stages(session, publisher);
@@ -157,9 +166,32 @@ Task<BuildResult> build(io::Runtime& runtime, BuildRequest request, Progress& pr
     failure = std::current_exception();
   }
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  if (failure) co_await stop_transfers(session, failure);
-  co_await stages.clean_up();
+  if (failure) {
+    co_await stop_transfers(session, failure);
+    co_await finish_cache(session, io::as_error(failure).kind() == io::ErrorKind::cancelled);
+  }
+  cache_failed = failure && session.cache_failed;
+  co_await stages.clean_up(cache_failed);
   if (failure) std::rethrow_exception(failure);
+  co_return result;
+}
+
+}  // namespace
+
+Task<BuildResult> build(io::Runtime& runtime, BuildRequest request, Progress& progress) {
+  bool cache_failed = false;
+  BuildResult result;
+  std::exception_ptr failure;
+  try {
+    result = co_await build_once(runtime, request, progress, cache_failed);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (!failure) co_return result;
+  if (!cache_failed) std::rethrow_exception(failure);
+  spdlog::warn("{}; building again without looking anything up in the cache", io::as_error(failure).message());
+  request.cache.read = false;
+  result = co_await build_once(runtime, std::move(request), progress, cache_failed);
   co_return result;
 }
 

@@ -57,34 +57,38 @@ Task<Changes> StageRunner::Steps::perform(const CopyStep& step, std::size_t numb
   co_return changes;
 }
 
-Task<Tree> StageRunner::Steps::scan_context(const CopyStep& step) {
-  if (!session_.context) {
+Task<Tree> scan_context(Session& session, const CopyStep& step) {
+  if (!session.context) {
     throw io::Error(io::ErrorKind::context,
                     fmt::format("{} needs a build context, and there is none", step.is_add ? "ADD" : "COPY"));
   }
   Tree tree;
   for (const auto& root : scan_roots(step.sources)) {
-    tree = co_await session_.context->scan(session_.runtime, root);
+    tree = co_await session.context->scan(session.runtime, root);
     // A symlink on the way, or as the source: its target may be anywhere in the context.
     const Node* node = tree.find(root);
-    if (!node || node->type == FileType::symlink) tree = co_await session_.context->scan(session_.runtime, "");
+    if (!node || node->type == FileType::symlink) tree = co_await session.context->scan(session.runtime, "");
   }
   co_return tree;
+}
+
+Node heredoc_node(const Session& session, const std::string& body) {
+  Node node;
+  node.type = FileType::regular;
+  node.mode = 0644;
+  node.mtime = session.now;
+  node.size = body.size();
+  node.content.inline_bytes = std::make_shared<const ContentInline>(ContentInline{body});
+  return node;
 }
 
 Task<void> StageRunner::Steps::copy_from_context(const CopyStep& step, CopyOperation& operation) {
   const bool several = step.sources.size() + step.heredocs.size() > 1;
   for (const auto& [name, body] : step.heredocs) {
-    Node node;
-    node.type = FileType::regular;
-    node.mode = 0644;
-    node.mtime = session_.now;
-    node.size = body.size();
-    node.content.inline_bytes = std::make_shared<const ContentInline>(ContentInline{body});
-    operation.put_file(name, std::move(node), step.destination, several);
+    operation.put_file(name, heredoc_node(session_, body), step.destination, several);
   }
   if (step.sources.empty()) co_return;
-  const Tree context = co_await scan_context(step);
+  const Tree context = co_await scan_context(session_, step);
   if (step.is_add && step.unpack.value_or(true)) {
     co_await add_from_context(step, operation, context);
     co_return;

@@ -1,14 +1,56 @@
 #include "engine/build/layers.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
+#include "io/codec/digest.hpp"
 
 namespace kiln::engine {
 
 namespace {
 
 using io::Task;
+
+void copy_blob_file(const std::string& path, const oci::Descriptor& descriptor, oci::SpoolBlob& blob) {
+  const io::UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) io::throw_errno(errno, fmt::format("opening '{}'", path));
+  io::Sha256 digest;
+  std::vector<std::byte> buffer(1U << 20U);
+  while (true) {
+    const ssize_t count = read(file.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) io::throw_errno(errno, fmt::format("reading '{}'", path));
+    if (count == 0) break;
+    const io::Bytes bytes = io::Bytes(buffer).first(static_cast<std::size_t>(count));
+    digest.update(bytes);
+    blob.append(bytes);
+  }
+  if (oci::Digest::from(digest.finish()) != descriptor.digest) {
+    throw io::Error(io::ErrorKind::integrity, fmt::format("'{}' does not have the digest {}", path, descriptor.digest.text()));
+  }
+}
+
+// A layer of a cache on disk: copied into the spool, its digest checked.
+Task<void> read_layer_file(Session& session, ImageLayerPtr layer, oci::OnBytes on_bytes) {
+  std::exception_ptr failure;
+  try {
+    const auto copy = [layer] { copy_blob_file(layer->origin_file, layer->descriptor, *layer->blob); };
+    co_await io::offload(session.runtime.waiting(), copy);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    layer->blob->fail(failure);
+    std::rethrow_exception(failure);
+  }
+  layer->blob->complete(layer->descriptor.digest);
+  on_bytes(layer->descriptor.size);
+}
 
 Task<void> download_layer(Session& session, ImageLayerPtr layer) {
   const PhaseClock::Activity pulling(session.clock, "pull", layer->descriptor.digest.text());
@@ -20,7 +62,16 @@ Task<void> download_layer(Session& session, ImageLayerPtr layer) {
     session.clock.add_bytes("pull", bytes);
     session.progress.transfer_advanced(transfer, bytes);
   };
-  co_await layer->origin->download(layer->origin_repository, layer->descriptor, layer->blob, on_bytes);
+  try {
+    if (layer->origin) {
+      co_await layer->origin->download(layer->origin_repository, layer->descriptor, layer->blob, on_bytes);
+    } else {
+      co_await read_layer_file(session, layer, on_bytes);
+    }
+  } catch (...) {
+    session.cache_failed = session.cache_failed || layer->from_cache;
+    throw;
+  }
   session.progress.transfer_finished(transfer, "");
 }
 
@@ -66,6 +117,7 @@ Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Referenc
   const PhaseClock::Activity resolving(session.clock, "resolve", reference.text());
   const oci::PulledManifest pulled = co_await session.hub.pull_manifest(reference, platform);
   auto image = std::make_shared<BaseImage>();
+  image->digest = pulled.manifest.digest;
   image->manifest = oci::parse_manifest(pulled.manifest.bytes, pulled.manifest.media_type);
   const std::string config = co_await pulled.registry->get_blob(pulled.repository, image->manifest.config);
   image->config = io::with_context(reference.text(), [&] { return oci::parse_config(config); });

@@ -15,14 +15,19 @@ struct ImageLayer {
   oci::Descriptor descriptor;       // of a new layer: final once the blob is complete
   oci::Digest diff_id;              // same
   oci::SpoolBlobPtr blob;           // null: a base layer whose bytes nobody wanted yet
-  oci::Registry* origin = nullptr;  // base layers
+  oci::Registry* origin = nullptr;  // layers of a base image or of a registry's cache
   std::string origin_repository;
-  bool base() const { return origin != nullptr; }
+  std::string origin_file;  // layers of a cache on disk
+  bool from_cache = false;
+  bool pushed = false;  // every destination has it
+  // Not made by this build.
+  bool base() const { return origin != nullptr || !origin_file.empty(); }
 };
 using ImageLayerPtr = std::shared_ptr<ImageLayer>;
 
 // A base image: manifest and config are here, layers come when somebody wants their bytes.
 struct BaseImage {
+  oci::Digest digest;
   oci::Manifest manifest;
   oci::ImageConfig config;
   std::vector<ImageLayerPtr> layers;
@@ -31,7 +36,7 @@ struct BaseImage {
 // Errors carry the reference.
 io::Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Reference reference, oci::Platform platform);
 
-// The bytes of a base layer; the download starts when this is called first and goes on beside the build.
+// The bytes of a layer that this build has not made; the download starts when this is called first and goes on beside the build.
 oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer);
 std::vector<oci::SpoolBlobPtr> want_bytes(Session& session, const std::vector<ImageLayerPtr>& layers);
 

@@ -80,11 +80,13 @@ Task<void> Publisher::push_to_all(ImageLayerPtr layer) {
     }
     co_await push_to(targets_[i], layer, mount_from);
   }
+  layer->pushed = true;
+  session_.layer_pushed.notify_all();
 }
 
 // Present or mounted: then nothing has to be sent. A layer without a digest yet cannot be asked for.
 Task<bool> Publisher::already_there(Target& target, ImageLayerPtr layer, std::string mount_from) {
-  if (layer->base() && layer->origin->host() == target.registry->host()) {
+  if (layer->origin && layer->origin->host() == target.registry->host()) {
     if (layer->origin_repository == target.repository) {
       ++session_.blobs_present;
       co_return true;

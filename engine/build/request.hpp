@@ -43,6 +43,17 @@ struct RegistrySettings {
   std::string upstream_client;         // UPSTREAM_CLIENT_TYPE: added to the User-Agent of pushes
 };
 
+// The layer cache.
+struct CacheSettings {
+  bool enabled = false;                      // --cache
+  std::string repository;                    // --cache-repo: a repository or "oci:/dir"; empty: <first destination>/cache
+  std::chrono::seconds ttl{14 * 24 * 3600};  // --cache-ttl: older entries are not used
+  bool run_layers = true;                    // --cache-run-layers
+  bool copy_layers = true;                   // --cache-copy-layers
+  bool read = true;
+  bool write = true;  // not --no-push-cache
+};
+
 struct BuildRequest {
   // -- input
   std::string context_directory;                                 // absolute; empty: no context
@@ -79,6 +90,7 @@ struct BuildRequest {
   std::string kiln_directory;  // where the program lives; never touched in place
   bool cleanup = false;        // in place: leave "/" empty at the end
   RegistrySettings registries;
+  CacheSettings cache;
 };
 
 // What happens, as it happens, for log lines and the live display. Called on the loop thread; must not block.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/layer_cache.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -80,6 +81,7 @@ Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Prog
       scratch_directory(make_directory(the_request.work_directory + "/scratch")),
       scratch(open_scratch(scratch_directory)),
       probed(the_runtime.executor()),
+      layer_pushed(the_runtime.executor()),
       transfers(the_runtime.executor()) {
   const auto clock_now = std::chrono::system_clock::now().time_since_epoch();
   std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(clock_now).count();
@@ -93,6 +95,8 @@ Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Prog
   // Kaniko's --reproducible: Go's zero time.
   if (request.reproducible && !request.source_date_epoch) created = "0001-01-01T00:00:00Z";
 }
+
+Session::~Session() = default;
 
 io::Task<const SandboxChoice*> Session::choose_sandbox() {
   while (probing) co_await probed.wait();

@@ -17,8 +17,11 @@
 
 namespace kiln::engine {
 
+class LayerCache;
+
 struct Session {
   Session(io::Runtime& the_runtime, const BuildRequest& the_request, Progress& the_progress);
+  ~Session();
 
   io::Runtime& runtime;
   const BuildRequest& request;
@@ -47,7 +50,10 @@ struct Session {
   std::uint64_t blobs_present = 0;
   int next_step = 0;
   int next_transfer = 0;
-  io::TaskGroup transfers;  // downloads, captures and uploads: joined before the manifest is pushed
+  std::unique_ptr<LayerCache> cache;  // null: off
+  io::Notify layer_pushed;            // a layer has reached its destinations
+  bool cache_failed = false;          // a layer that the cache promised could not be had
+  io::TaskGroup transfers;            // downloads, captures and uploads: joined before the manifest is pushed
 };
 
 }  // namespace kiln::engine

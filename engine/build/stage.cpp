@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/build/steps.hpp"
+#include "engine/cache/step_keys.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -55,12 +56,13 @@ Task<StageResultPtr> StageRunner::wait_for(int index) {
 
 Task<void> StageRunner::load_image(oci::Reference reference, oci::Platform platform, Pending& pending) {
   try {
-    const std::shared_ptr<BaseImage> image = co_await load_base_image(session_, std::move(reference), std::move(platform));
+    const std::shared_ptr<BaseImage> image = co_await load_base_image(session_, std::move(reference), platform);
     pending.result = std::make_shared<StageResult>();
     pending.result->config = image->config;
     pending.result->format = image->manifest.format;
     pending.result->layers = image->layers;
     pending.result->base_layers = image->layers.size();
+    pending.result->key = image_key(image->digest, platform);
   } catch (...) {
     pending.error = std::current_exception();
   }
@@ -93,6 +95,7 @@ Task<StageResultPtr> StageRunner::start_from(const Source& source) {
   scratch->config = scratch_config(session_.request.platform);
   scratch->format = session_.request.scratch_format;
   scratch->tree = Tree();
+  scratch->key = scratch_key(session_.request.platform);
   co_return scratch;
 }
 
@@ -127,9 +130,9 @@ Task<void> StageRunner::make_rootfs(int index, StageResultPtr stage) {
 }
 
 // Sources are waited for before "/" is taken: a stage that has it must not wait for one that needs it.
-Task<void> StageRunner::wait_for_sources(const ResolvedStage& resolved) {
-  for (const auto& step : resolved.steps) {
-    const auto* copy = std::get_if<CopyStep>(&step.action);
+Task<void> StageRunner::wait_for_sources(const ResolvedStage& resolved, std::size_t first) {
+  for (std::size_t i = first; i < resolved.steps.size(); ++i) {
+    const auto* copy = std::get_if<CopyStep>(&resolved.steps[i].action);
     if (!copy || !copy->from) continue;
     const StageResultPtr source = co_await start_from(*copy->from);
     co_await ensure_tree(source);
@@ -156,24 +159,29 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   stage->args = resolved.args;
   if (resolved.steps.empty()) co_return stage;
 
+  std::vector<std::string> keys = co_await step_keys(stage, resolved);
+  const std::size_t first = co_await take_cached(index, stage, resolved, keys);
+  stage->key = keys.empty() ? "" : keys.back();
+  if (first == resolved.steps.size()) co_return stage;
+
   std::size_t last_run = 0;
-  for (std::size_t i = 0; i < resolved.steps.size(); ++i) {
+  for (std::size_t i = first; i < resolved.steps.size(); ++i) {
     if (std::holds_alternative<RunStep>(resolved.steps[i].action)) last_run = i + 1;
   }
   std::unique_ptr<Sandbox> sandbox;
   std::exception_ptr failure;
   bool holds_root = false;
   try {
-    if (resolved.runs) {
-      co_await wait_for_sources(resolved);
+    if (last_run > 0) {
+      co_await wait_for_sources(resolved, first);
       co_await make_rootfs(index, stage);
       sandbox = make_sandbox(session_.runtime, *session_.sandbox);
       holds_root = sandbox->shape() == RootfsShape::in_place;
     } else {
       co_await ensure_tree(stage);
     }
-    Steps steps(*this, index, stage, resolved, sandbox.get(), last_run);
-    co_await steps.run();
+    Steps steps(*this, index, stage, resolved, sandbox.get(), last_run, std::move(keys));
+    co_await steps.run(first);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -186,8 +194,8 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
 }
 
 // In place only: everything else is below the work directory, which its owner throws away.
-Task<void> StageRunner::clean_up() {
-  if (in_place_ && session_.request.cleanup) co_await in_place_->remove();
+Task<void> StageRunner::clean_up(bool again) {
+  if (in_place_ && (again || session_.request.cleanup)) co_await in_place_->remove();
 }
 
 }  // namespace kiln::engine

@@ -24,6 +24,7 @@ struct StageResult {
   std::size_t base_layers = 0;
   std::optional<Tree> tree;        // once somebody wanted it
   std::shared_ptr<Rootfs> rootfs;  // if it had a RUN
+  std::string key;                 // of its state, for the layer cache; empty: not known
 };
 using StageResultPtr = std::shared_ptr<StageResult>;
 
@@ -34,8 +35,8 @@ class StageRunner {
 
   // Runs the target and what it needs; gives the target's result.
   io::Task<StageResultPtr> run();
-  // --cleanup.
-  io::Task<void> clean_up();
+  // --cleanup, or before a build starts over.
+  io::Task<void> clean_up(bool again);
 
  private:
   struct Pending {
@@ -51,10 +52,17 @@ class StageRunner {
   io::Task<StageResultPtr> start_from(const Source& source);
   io::Task<StageResultPtr> image_source(oci::Reference reference, oci::Platform platform);
   io::Task<void> load_image(oci::Reference reference, oci::Platform platform, Pending& pending);
-  io::Task<void> wait_for_sources(const ResolvedStage& resolved);
+  io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);
   io::Task<void> ensure_tree(StageResultPtr stage);
   io::Task<void> make_rootfs(int index, StageResultPtr stage);
-  void merge_target_settings(StageResult& stage) const;
+
+  // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers
+  // of the steps that need not run.
+  io::Task<std::vector<std::string>> step_keys(StageResultPtr stage, const ResolvedStage& resolved);
+  io::Task<std::string> key_after(std::string before, const Step& step);
+  io::Task<std::optional<std::string>> copy_inputs(const CopyStep& step);
+  std::vector<std::string> cacheable(const ResolvedStage& resolved, std::vector<std::string> keys) const;
+  io::Task<std::size_t> take_cached(int index, StageResultPtr stage, const ResolvedStage& resolved, std::vector<std::string> keys);
 
   // One stage's steps. `published`: its layers belong to the image that is pushed.
   class Steps;

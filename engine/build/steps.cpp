@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/layer_cache.hpp"
 #include "engine/plan/path.hpp"
 #include "engine/rootfs/content_copy.hpp"
 #include "io/base/error.hpp"
@@ -19,25 +20,31 @@ constexpr std::size_t largest_passwd = 16U << 20U;
 
 }  // namespace
 
-Task<void> StageRunner::Steps::run() {
-  for (std::size_t number = 0; number < resolved_.steps.size(); ++number) {
+Progress::StepInfo StageRunner::Steps::info_of(Session& session, const StageResult& stage, const ResolvedStage& resolved,
+                                               std::size_t number) {
+  Progress::StepInfo info;
+  info.id = session.next_step++;
+  info.stage = session.plan.stages.size() > 1 ? stage.name : "";
+  info.index = static_cast<int>(number) + 1;
+  info.count = static_cast<int>(resolved.steps.size());
+  info.text = resolved.steps[number].text;
+  return info;
+}
+
+Task<void> StageRunner::Steps::run(std::size_t first) {
+  for (std::size_t number = first; number < resolved_.steps.size(); ++number) {
     co_await run_step(number);
   }
   if (!session_.request.single_snapshot || resolved_.steps.empty()) co_return;
   for (std::size_t i = 0; i + 1 < resolved_.steps.size(); ++i) {
     stage_->config.history[resolved_.steps[i].history].empty_layer = true;
   }
-  co_await capture(accumulated());
+  co_await capture(accumulated(), "");
 }
 
 Task<void> StageRunner::Steps::run_step(std::size_t number) {
   const Step& step = resolved_.steps[number];
-  Progress::StepInfo info;
-  info.id = session_.next_step++;
-  info.stage = session_.plan.stages.size() > 1 ? stage_->name : "";
-  info.index = static_cast<int>(number) + 1;
-  info.count = static_cast<int>(resolved_.steps.size());
-  info.text = step.text;
+  const Progress::StepInfo info = info_of(session_, *stage_, resolved_, number);
   session_.progress.step_started(info);
   const auto started = std::chrono::steady_clock::now();
   std::optional<io::Error> failure;
@@ -50,7 +57,7 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
     } else {
       changes = co_await perform(std::get<WorkdirStep>(step.action), number, info.id);
     }
-    co_await record(changes);
+    co_await record(changes, number);
     session_.progress.step_finished(info.id, std::chrono::steady_clock::now() - started, fmt::format("{} changes", changes.size()));
   } catch (...) {
     failure = io::as_error(std::current_exception());
@@ -64,9 +71,9 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
 }
 
 // A layer for the step, or a note for the one layer at the end.
-Task<void> StageRunner::Steps::record(const Changes& changes) {
+Task<void> StageRunner::Steps::record(const Changes& changes, std::size_t number) {
   if (!session_.request.single_snapshot) {
-    co_await capture(changes);
+    co_await capture(changes, number < keys_.size() ? keys_[number] : "");
     co_return;
   }
   for (const auto& change : changes) touched_.insert(change.path);
@@ -87,10 +94,12 @@ Changes StageRunner::Steps::accumulated() const {
   return changes;
 }
 
-Task<void> StageRunner::Steps::capture(Changes changes) {
+Task<void> StageRunner::Steps::capture(Changes changes, const std::string& key) {
   const auto capture = start_capture(session_, *stage_->tree, std::move(changes), stage_->format);
   stage_->layers.push_back(capture->layer);
-  if (runner_.published_.contains(index_)) runner_.publisher_.push_layer(capture->layer);
+  const bool published = runner_.published_.contains(index_);
+  if (published) runner_.publisher_.push_layer(capture->layer);
+  if (session_.cache && !key.empty()) session_.cache->remember(key, capture->layer, published);
   // An overlay's directories do not change any more; elsewhere the next RUN may change what is being read.
   const bool disk_may_change = stage_->rootfs && stage_->rootfs->shape() != RootfsShape::overlay;
   if (disk_may_change) co_await wait_captured(capture);

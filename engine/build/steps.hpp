@@ -7,9 +7,15 @@
 
 namespace kiln::engine {
 
+// The part of the build context that a COPY reads. Errors: io::Error(context) when there is none.
+io::Task<Tree> scan_context(Session& session, const CopyStep& step);
+// A heredoc's body as a file.
+Node heredoc_node(const Session& session, const std::string& body);
+
 class StageRunner::Steps {
  public:
-  Steps(StageRunner& runner, int index, StageResultPtr stage, ResolvedStage& resolved, Sandbox* sandbox, std::size_t last_run)
+  Steps(StageRunner& runner, int index, StageResultPtr stage, ResolvedStage& resolved, Sandbox* sandbox, std::size_t last_run,
+        std::vector<std::string> keys)
       : runner_(runner),
         session_(runner.session_),
         index_(index),
@@ -17,9 +23,13 @@ class StageRunner::Steps {
         resolved_(resolved),
         sandbox_(sandbox),
         last_run_(last_run),
+        keys_(std::move(keys)),
         before_all_(stage_->tree.value_or(Tree())) {}
 
-  io::Task<void> run();
+  // From step `first` on; those before it came from the cache.
+  io::Task<void> run(std::size_t first);
+
+  static Progress::StepInfo info_of(Session& session, const StageResult& stage, const ResolvedStage& resolved, std::size_t number);
 
  private:
   io::Task<void> run_step(std::size_t number);
@@ -29,13 +39,12 @@ class StageRunner::Steps {
   io::Task<void> copy_from_context(const CopyStep& step, CopyOperation& operation);
   io::Task<void> copy_from_stage(const CopyStep& step, CopyRules rules, Changes& changes);
   io::Task<void> add_from_context(const CopyStep& step, CopyOperation& operation, const Tree& context);
-  io::Task<Tree> scan_context(const CopyStep& step);
   io::Task<void> fetch_contents(const Changes& changes);
   io::Task<UserDatabase> users();
   io::Task<std::string> read_text(const std::string& path);
   io::Task<CopyRules> rules_for(const CopyStep& step);
-  io::Task<void> record(const Changes& changes);
-  io::Task<void> capture(Changes changes);
+  io::Task<void> record(const Changes& changes, std::size_t number);
+  io::Task<void> capture(Changes changes, const std::string& key);
   Changes accumulated() const;
 
   StageRunner& runner_;
@@ -44,8 +53,9 @@ class StageRunner::Steps {
   StageResultPtr stage_;
   ResolvedStage& resolved_;
   Sandbox* sandbox_;
-  std::size_t last_run_;  // steps before it must be on disk; 0: there is no RUN
-  Tree before_all_;       // for --single-snapshot
+  std::size_t last_run_;           // steps before it must be on disk; 0: there is no RUN
+  std::vector<std::string> keys_;  // of the states after each step; empty where the cache has no use for it
+  Tree before_all_;                // for --single-snapshot
   std::set<std::string> touched_;
   std::unique_ptr<Detector> detector_;
 };

@@ -77,6 +77,7 @@ class WalkDetector final : public Detector {
     WalkVisitor visitor;
     visitor.entry = [&](unsigned worker, const DiskEntry& entry) {
       const Node* node = before.find(entry.path);
+      if (!node && holds_mounts(root, entry)) return;
       if (!node || may_have_changed(fd, *node, entry)) candidates.items[worker].push_back(entry);
     };
     visitor.listing = [&](unsigned worker, const DirectoryListing& listing) {
@@ -115,6 +116,11 @@ class WalkDetector final : public Detector {
     }
     if (!wanted.empty()) co_await materialize_layer_contents(runtime_, std::move(wanted), root.scratch());
     co_return originals;
+  }
+
+  // A directory that is there because something in it was mounted when the container started: no RUN has made it.
+  static bool holds_mounts(const Rootfs& root, const DiskEntry& entry) {
+    return S_ISDIR(entry.stamp.mode) && root.protected_paths().below(entry.path);
   }
 
   bool may_have_changed(int root, const Node& node, const DiskEntry& entry) const {

@@ -110,7 +110,7 @@ if [ -x "$build/image/kaniko/executor" ]; then
 fi
 
 # What the registry has is not sent again.
-uploads() { requests "http.request.method=\(POST\|PATCH\|PUT\).*/blobs/uploads"; }
+uploads() { requests '"\(POST\|PATCH\|PUT\) /v2/.*/blobs/uploads'; }
 before=$(uploads)
 check "uploads are counted" test "$before" -gt 10
 check "the same build again" executor -c "$WORK/context" -d "$REGISTRY/t/same:again" --reproducible --skip-push-permission-check

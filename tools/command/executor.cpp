@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/dockerfile/durations.hpp"
 #include "io/base/error.hpp"
 #include "tools/command/executor_flags.hpp"
 #include "tools/command/flags.hpp"
@@ -96,6 +97,20 @@ void resolve_how(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.work_directory = flags.text("work-dir");
 }
 
+void resolve_cache(engine::BuildRequest& request, const ParsedFlags& flags) {
+  engine::CacheSettings& cache = request.cache;
+  cache.enabled = flags.boolean("cache");
+  cache.repository = flags.text("cache-repo");
+  cache.run_layers = flags.boolean("cache-run-layers");
+  cache.write = !flags.boolean("no-push-cache");
+  if (cache.enabled && cache.repository.empty() && request.destinations.empty()) {
+    throw io::Error(io::ErrorKind::usage, "--cache: without a --destination to keep the cache beside it needs --cache-repo");
+  }
+  io::with_context(fmt::format("--cache-ttl={}", flags.text("cache-ttl")), [&] {
+    cache.ttl = std::chrono::duration_cast<std::chrono::seconds>(engine::dockerfile::parse_duration(flags.text("cache-ttl")));
+  });
+}
+
 }  // namespace
 
 ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
@@ -130,6 +145,7 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
   resolve_input(command.request, flags);
   resolve_output(command.request, flags);
   resolve_how(command.request, flags);
+  resolve_cache(command.request, flags);
   resolve_registries(command.request.registries, flags);
   command.run.trace_file = flags.text("trace-file");
   command.run.memory_budget = parse_size("--memory-budget", flags.text("memory-budget"));

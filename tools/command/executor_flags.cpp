@@ -17,8 +17,6 @@ constexpr FlagState honoured = FlagState::honoured;
 constexpr FlagState needless = FlagState::needless;
 constexpr FlagState refused = FlagState::refused;
 
-constexpr std::string_view only_with_cache = "there is no layer cache yet";
-
 constexpr auto flags = std::to_array<Flag>({
     // What is built
     {"context", 'c', text, "/workspace/", "build context: a directory, dir://PATH"},
@@ -82,13 +80,13 @@ constexpr auto flags = std::to_array<Flag>({
     {"skip-default-registry-fallback", 0, boolean, "false", "fail when no mirror has the image"},
     {"credential-helpers", 0, list, "", "not supported yet", refused},
     // Layer cache
-    {"cache", 0, boolean, "false", only_with_cache, refused},
-    {"cache-repo", 0, text, "", only_with_cache, needless},
-    {"cache-dir", 0, text, "/cache", only_with_cache, needless},
-    {"cache-ttl", 0, text, "336h", only_with_cache, needless},
-    {"cache-run-layers", 0, boolean, "true", only_with_cache, needless},
-    {"cache-copy-layers", 0, boolean, "false", only_with_cache, needless},
-    {"no-push-cache", 0, boolean, "false", only_with_cache, needless},
+    {"cache", 0, boolean, "false", "take layers of earlier builds from the cache, and leave this build's there"},
+    {"cache-repo", 0, text, "", "where the cache is: a repository, or oci:/dir; unset: <first destination>/cache"},
+    {"cache-dir", 0, text, "/cache", "base images come from the registry, in parallel", needless},
+    {"cache-ttl", 0, text, "336h", "older entries of the cache are not used"},
+    {"cache-run-layers", 0, boolean, "true", "cache what RUN makes"},
+    {"cache-copy-layers", 0, boolean, "false", "what COPY, ADD and WORKDIR make is always cached: it costs nothing here", needless},
+    {"no-push-cache", 0, boolean, "false", "use the cache and leave nothing there"},
     // Log
     {"verbosity", 'v', text, "info", "trace, debug, info, warn, error, fatal or panic"},
     {"log-format", 0, text, "color", "text, color or json"},

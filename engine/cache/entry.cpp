@@ -1,0 +1,63 @@
+#include "engine/cache/entry.hpp"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "io/base/error.hpp"
+#include "oci/image/config.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+constexpr const char* key_annotation = "kiln.cache.key";
+constexpr const char* diff_id_annotation = "kiln.cache.diff-id";
+constexpr const char* created_annotation = "org.opencontainers.image.created";
+
+const std::string& annotation(const oci::Manifest& manifest, const char* name) {
+  const auto found = manifest.annotations.find(name);
+  if (found == manifest.annotations.end()) throw io::Error(io::ErrorKind::integrity, fmt::format("no annotation {}", name));
+  return found->second;
+}
+
+}  // namespace
+
+EntryImage make_entry(const std::string& key, const CachedLayer& layer) {
+  const oci::Timestamp created{std::chrono::seconds(layer.created)};
+  oci::ImageConfig config;
+  config.created = oci::format_rfc3339(created);
+  config.platform = oci::host_platform();
+  config.diff_ids = {layer.diff_id};
+  oci::History history;
+  history.created = config.created;
+  history.created_by = "kiln cache entry " + key;
+  config.history = {history};
+
+  EntryImage image;
+  image.config = oci::serialize(config);
+  image.manifest.format = oci::ImageFormat::oci;
+  image.manifest.config.media_type = oci::media_type::oci_config;
+  image.manifest.config.digest = oci::Digest::of(io::as_bytes(image.config));
+  image.manifest.config.size = image.config.size();
+  oci::Descriptor descriptor = layer.layer;
+  descriptor.media_type = oci::layer_media_type(oci::ImageFormat::oci, oci::compression_of(descriptor.media_type));
+  image.manifest.layers = {descriptor};
+  image.manifest.annotations = {
+      {key_annotation, key}, {diff_id_annotation, layer.diff_id.text()}, {created_annotation, config.created}};
+  return image;
+}
+
+CachedLayer read_entry(const std::string& key, const oci::Manifest& manifest) {
+  if (manifest.layers.size() != 1) throw io::Error(io::ErrorKind::integrity, "it has not one layer");
+  if (annotation(manifest, key_annotation) != key) throw io::Error(io::ErrorKind::integrity, "it is another key's");
+  const auto created = oci::parse_rfc3339(annotation(manifest, created_annotation));
+  if (!created) throw io::Error(io::ErrorKind::integrity, "its time cannot be read");
+  CachedLayer layer;
+  layer.layer = manifest.layers.front();
+  layer.diff_id = oci::Digest::parse(annotation(manifest, diff_id_annotation));
+  layer.created = std::chrono::duration_cast<std::chrono::seconds>(created->time_since_epoch()).count();
+  return layer;
+}
+
+}  // namespace kiln::engine

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# The layer cache: which edits hit and which miss, with the image compared to one built without the cache; what moves in a
+# build that hits throughout; a cache that is gone, lies or is read-only. Usage: tests/e2e/cache.sh BUILD-DIRECTORY
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd)
+WORK=$(mktemp -d /var/tmp/kiln-cache.XXXXXX)
+registry_pid=
+trap '[ -z "$registry_pid" ] || kill "$registry_pid" 2> /dev/null; rm -rf "$WORK"' EXIT
+source "$here/lib.sh"
+export KILN_FOREGROUND_CLEANUP=1
+start_registry "$WORK"
+busybox_tar "$WORK/busybox.tar"
+layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
+push_base() { skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/busybox:$1"; }
+push_base latest
+
+executor() {
+  timeout 60 "$build/executor" --registry-map "docker.io=$REGISTRY" --log-format text --reproducible -c "$WORK/context" \
+    -f "$WORK/Dockerfile" --digest-file "$WORK/digest" "$@" 2> "$WORK/log"
+}
+cached() { executor --cache --cache-repo "$REGISTRY/cache/$name" --no-push "$@"; }
+hits() { grep -c 'done.*cached\|cached$' "$WORK/log" || true; }
+
+fresh_context() {
+  rm -rf "$WORK/context"
+  mkdir -p "$WORK/context/dir/sub" "$WORK/context/scripts"
+  echo one > "$WORK/context/one"
+  echo two > "$WORK/context/dir/two"
+  echo three > "$WORK/context/dir/sub/three"
+  ln -s two "$WORK/context/dir/link"
+  echo 'echo script' > "$WORK/context/scripts/run.sh"
+  echo skip > "$WORK/context/dir/ignored.md"
+  printf '*.md\n**/*.md\n' > "$WORK/context/.dockerignore"
+  cat > "$WORK/Dockerfile" <<'DOCKERFILE'
+FROM busybox AS build
+ARG USED=1
+ARG UNUSED=1
+ENV A=b
+WORKDIR /work
+COPY dir /work/dir
+RUN cat dir/two > made && echo "$USED" >> made
+FROM busybox
+LABEL version=1
+COPY --from=build /work/made /made
+COPY one scripts/ /last/
+RUN cat /last/one /made > /both
+DOCKERFILE
+}
+
+# edit NAME HITS EDIT [FLAGS]: how many of the six steps come from the cache after an edit; the image is that of a build
+# without the cache.
+edit() {
+  local what=$1 expected=$2 change=$3
+  shift 3
+  name=$(echo "$what" | tr -c 'a-z0-9\n' '-')
+  fresh_context
+  cached || { check "$what: first build" cat "$WORK/log"; return; }
+  (cd "$WORK/context" && eval "$change")
+  if ! cached "$@"; then check "$what: second build" false; return; fi
+  local digest
+  digest=$(cat "$WORK/digest")
+  check "$what: $expected hits" same "$(hits)" "$expected"
+  executor --no-push "$@"
+  check "$what: the image of a build without the cache" same "$digest" "$(cat "$WORK/digest")"
+}
+sed_dockerfile() { sed -i "$1" "$WORK/Dockerfile"; }
+
+edit "nothing" 6 :
+edit "times only" 6 "touch -d 2001-01-01 one dir/two dir"
+edit "an ignored file" 6 "echo more > dir/ignored.md"
+edit "a file that no step reads" 6 "echo x > elsewhere"
+edit "a comment" 6 "sed_dockerfile '2i # a comment'"
+edit "blanks between words" 6 "sed_dockerfile 's|COPY dir /work/dir|COPY   dir   /work/dir|'"
+edit "a label" 6 "sed_dockerfile 's/version=1/version=2/'"
+edit "content of a directory" 1 "echo changed > dir/two"
+edit "content deep in a directory" 1 "echo changed > dir/sub/three"
+edit "a mode" 1 "chmod 700 dir/two"
+edit "a rename" 1 "mv dir/two dir/four && ln -sf four dir/two"
+edit "a link's target" 1 "ln -sfn sub dir/link"
+edit "a new empty directory" 1 "mkdir dir/empty"
+edit "a file becomes a directory" 1 "rm dir/sub/three && mkdir dir/sub/three"
+edit "what the last COPY reads" 4 "echo changed > one"
+edit "a script that the last COPY reads" 4 "echo changed > scripts/run.sh"
+edit "a used argument" 2 : --build-arg USED=2
+edit "a variable" 2 "sed_dockerfile 's/A=b/A=c/'"
+edit "a RUN's text" 2 "sed_dockerfile 's/made && echo/made \\&\\& echo new \\&\\& echo/'"
+edit "the last RUN's text" 5 "sed_dockerfile 's|/both|/all|'"
+edit "a destination" 4 "sed_dockerfile 's|scripts/ /last/|scripts/ /last/ |; s|/last/|/end/|g'"
+edit "an owner" 4 "sed_dockerfile 's|COPY one|COPY --chown=1:1 one|'"
+edit "a directory for RUN" 0 "sed_dockerfile 's|WORKDIR /work|WORKDIR /work/deeper|; s|dir/two|/work/dir/two|; s|/work/made|/work/deeper/made|'"
+edit "an ignore rule that brings a file in" 1 "echo '!dir/ignored.md' >> .dockerignore"
+edit "a user" 2 "sed_dockerfile '/^RUN cat dir/i USER 0:0'"
+
+# Nothing but manifests moves when everything hits; the layers are mounted and not sent.
+fresh_context
+name=requests
+requests() { grep -c "$1" "$WORK/access.log" || true; }
+check "a first build with destination" executor --cache --cache-repo "$REGISTRY/cache/requests" -d "$REGISTRY/t/app:1"
+pulled=$(requests '"GET /v2/.*/blobs/sha256')
+check "the same build elsewhere" executor --cache --cache-repo "$REGISTRY/cache/requests" -d "$REGISTRY/t/other:1"
+check "pulls the base's config and no layer" same "$(($(requests '"GET /v2/.*/blobs/sha256') - pulled))" 1
+check "and the image can be read" skopeo copy --quiet --src-tls-verify=false "docker://$REGISTRY/t/other:1" "dir:$WORK/copied"
+check "the inferred repository" executor --cache -d "$REGISTRY/t/app:2"
+check "is <destination>/cache" bash -c "skopeo list-tags --tls-verify=false docker://$REGISTRY/t/app/cache | jq -e '.Tags | length == 6'"
+
+# On disk.
+check "a cache on disk" executor --cache --cache-repo "oci:$WORK/cache-dir/c" -d "$REGISTRY/t/disk:1"
+expected=$(cat "$WORK/digest")
+check "is used" executor --cache --cache-repo "oci:$WORK/cache-dir/c" -d "$REGISTRY/t/disk2:1"
+check "for every step" same "$(hits)" 6
+check "and gives the same image" same "$(cat "$WORK/digest")" "$expected"
+for blob in "$WORK"/cache-dir/c:*/blobs/sha256/*; do
+  [ "$(stat -c %s "$blob")" -lt 200 ] && [ "$(head -c 2 "$blob" | od -An -tx1 | tr -d ' ')" = 1f8b ] && printf 'garbage' > "$blob"
+done
+check "a cache that lies" executor --cache --cache-repo "oci:$WORK/cache-dir/c" -d "$REGISTRY/t/disk3:1"
+check "gives the right image" same "$(cat "$WORK/digest")" "$expected"
+check "with a warning" grep -q 'building again without looking anything up' "$WORK/log"
+
+# Gone, unreachable, expired, not written.
+check "a cache that cannot be reached" executor --cache --cache-repo "127.0.0.1:1/cache/none" -d "$REGISTRY/t/gone:1"
+check "is a warning" grep -q 'the layer cache cannot be read' "$WORK/log"
+sleep 2.1
+check "an expired cache" executor --cache --cache-repo "$REGISTRY/cache/requests" --cache-ttl 1s --no-push
+check "is not used" same "$(hits)" 0
+check "--no-push-cache" executor --cache --cache-repo "$REGISTRY/cache/unwritten" --no-push-cache --no-push
+check "writes nothing" bash -c "! skopeo list-tags --tls-verify=false docker://$REGISTRY/cache/unwritten"
+check "--cache-run-layers=false" executor --cache --cache-repo "$REGISTRY/cache/requests" --cache-run-layers=false --no-push
+check "runs every RUN" same "$(grep -c 'done.*cached\|cached$' "$WORK/log" || true)" 4
+
+# What a failed build has finished is not done again.
+fresh_context
+echo 'RUN exit 3' >> "$WORK/Dockerfile"
+code=0
+executor --cache --cache-repo "$REGISTRY/cache/failed" -d "$REGISTRY/t/failed:1" || code=$?
+check "a failing build" same "$code" 3
+sed -i '$d' "$WORK/Dockerfile"
+check "the next build" executor --cache --cache-repo "$REGISTRY/cache/failed" -d "$REGISTRY/t/failed:1"
+check "does not repeat its steps" same "$(hits)" 6
+
+echo "cache: $passed passed, $failed failed"
+[ "$failed" = 0 ]
