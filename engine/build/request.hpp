@@ -39,8 +39,9 @@ struct RegistrySettings {
   int pull_retries = 0;                 // --image-download-retry
   std::uint64_t upload_chunk_size = 0;  // bytes; 0: unlimited
   bool skip_push_check = false;
-  bool ignore_immutable_tags = false;  // --push-ignore-immutable-tag-errors
-  std::string upstream_client;         // UPSTREAM_CLIENT_TYPE: added to the User-Agent of pushes
+  std::optional<std::vector<std::string>> login_providers;  // --credential-helpers; unset: all that there are
+  bool ignore_immutable_tags = false;                       // --push-ignore-immutable-tag-errors
+  std::string upstream_client;                              // UPSTREAM_CLIENT_TYPE: added to the User-Agent of pushes
 };
 
 // The layer cache.

@@ -11,6 +11,7 @@
 
 #include "engine/build/layer_cache.hpp"
 #include "io/base/error.hpp"
+#include "oci/registry/login/provider.hpp"
 
 namespace kiln::engine {
 
@@ -52,6 +53,13 @@ oci::HubOptions hub_options(const BuildRequest& request) {
   return options;
 }
 
+std::shared_ptr<oci::CredentialStore> make_credentials(io::Runtime& runtime, io::http::Client& http,
+                                                       const RegistrySettings& settings) {
+  auto credentials = oci::CredentialStore::from_environment(runtime);
+  credentials->add_providers(oci::make_login_providers(http, settings.login_providers));
+  return credentials;
+}
+
 std::string make_directory(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
@@ -75,7 +83,7 @@ Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Prog
       progress(the_progress),
       clock(the_progress),
       http(the_runtime, client_options(the_request)),
-      hub(the_runtime, http, oci::CredentialStore::from_environment(the_runtime), hub_options(the_request)),
+      hub(the_runtime, http, make_credentials(the_runtime, http, the_request.registries), hub_options(the_request)),
       reader(io::make_file_reader(the_runtime)),
       spool_directory(make_directory(the_request.work_directory + "/spool")),
       scratch_directory(make_directory(the_request.work_directory + "/scratch")),

@@ -105,7 +105,7 @@ std::uint64_t Client::bytes_sent() const noexcept { return impl_->counters.sent;
 std::uint64_t Client::requests() const noexcept { return impl_->counters.requests; }
 
 Task<Response> Client::Impl::send_once(Request& request) {
-  const auto proxy = proxies.proxy_for(request.url);
+  const auto proxy = request.direct ? std::nullopt : proxies.proxy_for(request.url);
   const bool absolute = proxy && request.url.scheme == "http";
   std::string key = request.url.scheme + "://" + request.url.authority();
   if (proxy) key += " " + proxy->text();

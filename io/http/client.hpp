@@ -64,6 +64,7 @@ struct Request {
   std::optional<Body> body;
   Timeouts timeouts;
   bool follow_redirects = true;
+  bool direct = false;  // past any proxy, for services of the machine itself
 };
 
 // A response whose body is still on the wire. Destroying it before the end closes the connection; reading to the end

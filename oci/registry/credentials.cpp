@@ -7,29 +7,18 @@
 #include <iterator>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include "io/base/error.hpp"
 #include "io/process/child.hpp"
 #include "oci/image/json_fields.hpp"
+#include "oci/registry/login/base64.hpp"
+#include "oci/registry/login/provider.hpp"
 
 namespace kiln::oci {
 
 namespace {
 
 constexpr std::string_view docker_hub_key = "https://index.docker.io/v1/";
-
-std::string base64_decode(std::string text, const std::string& key) {
-  std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
-  std::string bytes(text.size(), '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) throw io::Error(io::ErrorKind::usage, fmt::format("the 'auth' of '{}' is not base64", key));
-  std::size_t length = static_cast<std::size_t>(size);
-  for (std::size_t i = text.size(); i > 0 && text[i - 1] == '='; --i) --length;
-  bytes.resize(length);
-  return bytes;
-}
 
 Credentials parse_auth(const std::string& key, const Json& json) {
   Credentials credentials;
@@ -39,7 +28,7 @@ Credentials parse_auth(const std::string& key, const Json& json) {
   credentials.registry_token = text_field(json, "registrytoken");
   const std::string auth = text_field(json, "auth");
   if (!auth.empty()) {
-    const std::string pair = base64_decode(auth, key);
+    const std::string pair = base64_decode(auth, fmt::format("the 'auth' of '{}'", key));
     const auto colon = pair.find(':');
     if (colon == std::string::npos)
       throw io::Error(io::ErrorKind::usage, fmt::format("the 'auth' of '{}' is not user:password", key));
@@ -152,6 +141,10 @@ DockerConfig parse_docker_config(std::string_view text, std::string_view origin)
 CredentialStore::CredentialStore(io::Runtime& runtime, std::vector<DockerConfig> configs)
     : runtime_(runtime), configs_(std::move(configs)) {}
 
+CredentialStore::~CredentialStore() = default;
+
+void CredentialStore::add_providers(std::vector<std::unique_ptr<LoginProvider>> providers) { providers_ = std::move(providers); }
+
 std::shared_ptr<CredentialStore> CredentialStore::from_environment(io::Runtime& runtime) {
   std::vector<DockerConfig> configs;
   const std::string inline_config = variable("DOCKER_AUTH_CONFIG");
@@ -166,7 +159,7 @@ std::shared_ptr<CredentialStore> CredentialStore::from_environment(io::Runtime& 
   return std::make_shared<CredentialStore>(runtime, std::move(configs));
 }
 
-io::Task<Credentials> CredentialStore::find(std::string host, std::string repository) {
+io::Task<Credentials> CredentialStore::find(std::string host, std::string repository, std::string scheme) {
   for (const auto& config : configs_) {
     const std::string helper = helper_for(config, host);
     if (!helper.empty()) {
@@ -179,7 +172,37 @@ io::Task<Credentials> CredentialStore::find(std::string host, std::string reposi
     }
     if (const Credentials* found = find_auth(config, host, repository)) co_return *found;
   }
+  for (const auto& provider : providers_) {
+    if (!provider->serves(host)) continue;
+    const Credentials credentials = co_await ask_provider(*provider, host, scheme);
+    if (!credentials.anonymous()) co_return credentials;
+  }
   co_return Credentials();
+}
+
+io::Task<Credentials> CredentialStore::ask_provider(LoginProvider& provider, std::string host, std::string scheme) {
+  const auto key = std::pair(host, std::string(provider.name()));
+  const auto known = answers_.find(key);
+  if (known != answers_.end() && known->second.good_until > std::chrono::steady_clock::now()) co_return known->second.credentials;
+  std::optional<io::Error> failure;
+  TimedLogin login;
+  try {
+    login = co_await provider.log_in(host, std::move(scheme));
+  } catch (const io::Error& error) {
+    failure = error;
+  }
+  if (failure) throw failure->add_context(fmt::format("getting a login for {} ({})", host, provider.name()));
+  answers_[key] = {login.credentials, std::chrono::steady_clock::now() + login.good_for, login.why_none};
+  co_return login.credentials;
+}
+
+std::string CredentialStore::why_none(const std::string& host) const {
+  std::string text;
+  for (const auto& [key, answer] : answers_) {
+    if (key.first == host && !answer.why_none.empty())
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", key.second, answer.why_none);
+  }
+  return text;
 }
 
 }  // namespace kiln::oci

@@ -183,17 +183,17 @@ Task<http::Response> Session::send(Call call) {
   const bool logged_in = co_await renew_login(call, scope, challenge, refused);
   if (!logged_in) {
     throw io::Error(io::ErrorKind::denied,
-                    fmt::format("registry {} wants a login for {}, and there is none: add one to config.json (DOCKER_CONFIG)",
-                                host_, call.repository));
+                    fmt::format("registry {} wants a login for {}, and there is none: add one to config.json (DOCKER_CONFIG){}",
+                                host_, call.repository, explanation()));
   }
   response = co_await send_authorized(call, scope, call.retry);
   if (response.status() == 401) {
     tokens_.erase(scope);
     const std::string body = co_await read_error_body(response);
-    throw io::Error(
-        io::ErrorKind::denied,
-        fmt::format("registry {} refuses {} on {} for {}: {}", host_, call.actions, call.repository,
-                    login_.empty() ? "an anonymous user" : fmt::format("user '{}'", login_), describe_error(401, body)));
+    throw io::Error(io::ErrorKind::denied,
+                    fmt::format("registry {} refuses {} on {} for {}: {}", host_, call.actions, call.repository,
+                                login_.empty() ? "an anonymous user" : fmt::format("user '{}'", login_),
+                                describe_error(401, body) + (login_.empty() ? explanation() : "")));
   }
   co_return response;
 }
@@ -217,10 +217,16 @@ Task<bool> Session::renew_login(const Call& call, const std::string& scope, std:
   co_return logged_in;
 }
 
+// Why there is no login, as the end of a message.
+std::string Session::explanation() const {
+  const std::string why = credentials_->why_none(host_);
+  return why.empty() ? "" : fmt::format(" ({})", why);
+}
+
 // Answers a challenge; false when it asks for a login that we do not have.
 Task<bool> Session::log_in(const Call& call, const std::string& scope, std::string text) {
   const Challenge challenge = parse_challenge(text);
-  const Credentials credentials = co_await credentials_->find(host_, call.repository);
+  const Credentials credentials = co_await credentials_->find(host_, call.repository, scheme_);
   login_ = credentials.username;
   Token token;
   token.expires = std::chrono::steady_clock::now() + std::chrono::hours(24);
@@ -277,9 +283,9 @@ Task<Session::Token> Session::fetch_token(Challenge challenge, Credentials crede
   if (status != 200) {
     const std::string body = co_await read_error_body(response);
     throw io::Error(io::ErrorKind::denied,
-                    fmt::format("registry {}: its token service at {} refuses {}: {}", host_, realm.authority(),
+                    fmt::format("registry {}: its token service at {} refuses {}: {}{}", host_, realm.authority(),
                                 credentials.username.empty() ? "an anonymous user" : fmt::format("user '{}'", credentials.username),
-                                describe_error(status, body)));
+                                describe_error(status, body), credentials.username.empty() ? explanation() : ""));
   }
   const std::string body = co_await response.read_all(1U << 20U);
   const Json answer = parse_json_object(body, fmt::format("the answer of the token service of {}", host_));

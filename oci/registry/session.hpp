@@ -70,6 +70,7 @@ class Session {
   io::Task<bool> renew_login(const Call& call, const std::string& scope, std::string challenge, std::string refused);
   io::Task<bool> log_in(const Call& call, const std::string& scope, std::string challenge);
   io::Task<Token> fetch_token(Challenge challenge, Credentials credentials, std::string scope);
+  std::string explanation() const;
   static io::Task<std::string> read_error_body(io::http::Response& response);
   bool is_ours(const io::http::Url& url) const;
   io::Task<void> choose_scheme();

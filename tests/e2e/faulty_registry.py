@@ -211,6 +211,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return True
         if "redirect" in faults:
+            self.read_body()
             self.simple(307, b"", [("Location", faults["redirect"] + path)])
             return True
         if "status" in faults:
@@ -281,6 +282,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         raise Dropped
 
     def token(self):
+        form = dict(urllib.parse.parse_qsl(self.read_body().decode())) if self.command == "POST" else {}
+        if form.get("grant_type") == "refresh_token" and form.get("refresh_token") == self.server.options.refresh_token:
+            self.simple(200, json.dumps(self.server.tokens.issue()).encode())
+            return
         if not self.server.tokens.right_login(self.headers["Authorization"]):
             self.simple(401, b'{"errors":[{"code":"UNAUTHORIZED","message":"wrong password"}]}')
             return
@@ -350,6 +355,7 @@ def main():
     parser.add_argument("--rules", required=True)
     parser.add_argument("--log", required=True)
     parser.add_argument("--bearer-user", default="", help="name:password")
+    parser.add_argument("--refresh-token", default="", help="good for a token, too, by POST")
     parser.add_argument("--token-lifetime", type=float, default=60)
     parser.add_argument("--token-claims", type=int, default=60)
     parser.add_argument("--proxy-user", default="", help="name:password")

@@ -92,6 +92,7 @@ void resolve_registries(engine::RegistrySettings& registries, const ParsedFlags&
   registries.pull_retries = flags.integer("image-download-retry");
   registries.skip_push_check = flags.boolean("skip-push-permission-check");
   registries.ignore_immutable_tags = flags.boolean("push-ignore-immutable-tag-errors");
+  if (flags.given("credential-helpers")) registries.login_providers = flags.list("credential-helpers");
   registries.upload_chunk_size = parse_size("--upload-chunk-size", flags.text("upload-chunk-size"));
   registries.upstream_client = variable("UPSTREAM_CLIENT_TYPE");
   for (auto& host : flags.list("insecure-registry")) registries.insecure.insert(std::move(host));

@@ -1,0 +1,36 @@
+#include "oci/registry/login/base64.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include "io/base/error.hpp"
+
+namespace kiln::oci {
+
+std::string base64_decode(std::string text, std::string_view what) {
+  std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
+  std::string bytes(text.size(), '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0) throw io::Error(io::ErrorKind::usage, fmt::format("{} is not base64", what));
+  std::size_t length = static_cast<std::size_t>(size);
+  for (std::size_t i = text.size(); i > 0 && text[i - 1] == '='; --i) --length;
+  bytes.resize(length);
+  return bytes;
+}
+
+std::string base64_url(std::string_view bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  while (text.ends_with('=')) text.pop_back();
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
+}  // namespace kiln::oci
