@@ -103,7 +103,8 @@ Node node_from_disk(const DiskEntry& entry, const std::shared_ptr<const ContentD
 void keep_exact_values(const Node& before, Node& now) {
   const DiskStamp& stamp = before.stamp;
   if (!stamp.on_disk() || (stamp.mode & S_IFMT) != (now.stamp.mode & S_IFMT)) return;
-  const bool same_file = stamp.inode == now.stamp.inode;
+  // An inode's number alone is given to the next file when this one is removed.
+  const bool same_file = stamp.inode == now.stamp.inode && stamp.mtime_ns == now.stamp.mtime_ns;
   if (type_of(stamp.mode) != before.type && same_file) {  // a stand-in for a device
     now.type = before.type;
     now.size = before.size;
@@ -115,7 +116,6 @@ void keep_exact_values(const Node& before, Node& now) {
   if (stamp.uid == now.stamp.uid) now.uid = before.uid;
   if (stamp.gid == now.stamp.gid) now.gid = before.gid;
   if (stamp.mtime_ns == now.stamp.mtime_ns) now.mtime = before.mtime;
-  if (now.type == FileType::symlink && before.type == FileType::symlink && same_file) now.link_target = before.link_target;
   // Attributes that could not be set: still missing, and nothing was added.
   if (before.xattrs && !now.xattrs && same_file && geteuid() != 0) now.xattrs = before.xattrs;
 }

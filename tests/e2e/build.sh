@@ -54,7 +54,7 @@ COPY . /context/
 COPY dir/a* hello.txt ./
 COPY hello.txt /link/through
 ADD archive.tar.xz /unpacked
-RUN cat /srv/out.txt && rm /bin/env && mv /opt/data/two /opt/data/three && touch /new && id > /id
+RUN cat /srv/out.txt && rm /bin/env && rm /bin/pwd && ln -s /bin/busybox /bin/pwd && mv /opt/data/two /opt/data/three && touch /new && id > /id
 USER app
 RUN id > /tmp/id && pwd > /tmp/pwd && echo "$HOME" > /tmp/home && chown app /tmp/id
 ENTRYPOINT ["/bin/cat"]
@@ -70,6 +70,7 @@ check "umoci unpacks it" unpack t/one:v1
 root="$WORK/bundle/rootfs"
 check "RUN's output and ENV" same "$(cat "$root/srv/out.txt")" "$(printf 'built 1 b d e\nmore')"
 check "removed in RUN" test ! -e "$root/bin/env"
+check "a link replaced by another in RUN" same "$(readlink "$root/bin/pwd")" /bin/busybox
 check "moved in RUN" same "$(cat "$root/opt/data/three")" data
 check "a directory emptied by RUN has no content" test ! -e "$root/srv/by"
 check "ignored files stay out" test ! -e "$root/context/node_modules" -a ! -e "$root/context/drop.md" -a -e "$root/context/keep.md"
