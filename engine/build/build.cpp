@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -115,6 +117,24 @@ BuildResult summarize(const Session& session, const StageResult& stage, const oc
   return result;
 }
 
+// A full disk is the commonest end of a build in a pod, and its name alone does not say which disk.
+void explain_full_disk(const Session& session, std::exception_ptr& failure) {
+  io::Error error = io::as_error(failure);
+  if (error.message().find(std::strerror(ENOSPC)) == std::string::npos) return;
+  std::string free;
+  for (const auto& path : {std::string("/"), session.request.work_directory}) {
+    std::error_code ignored;
+    const auto space = std::filesystem::space(path, ignored);
+    free += fmt::format("{}{} has {} MB left of {}", free.empty() ? "" : ", ", path, space.available >> 20U, space.capacity >> 20U);
+  }
+  failure = std::make_exception_ptr(
+      io::Error(
+          error.kind(),
+          fmt::format("{} ({}; more room: a larger ephemeral-storage limit, or an emptyDir at {}/work or named by --work-dir)",
+                      error.message(), free, session.request.kiln_directory))
+          .set_exit_code(error.exit_code()));
+}
+
 Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner& stages) {
   read_dockerfile(session);
   open_context(session);
@@ -123,6 +143,7 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   co_await publisher.prepare();
   const StageResultPtr target = co_await stages.run();
   co_await finish_transfers(session, *target);
+  co_await stages.clean_up();  // before files are written, which may be in "/"
   const oci::Image image = assemble(session, *target);
   co_await write_digest_files(session, image.manifest_digest);
   if (wants_files(session.request)) co_await write_outputs(session, image);
@@ -171,7 +192,8 @@ Task<BuildResult> build_once(io::Runtime& runtime, BuildRequest request, Progres
     co_await finish_cache(session, io::as_error(failure).kind() == io::ErrorKind::cancelled);
   }
   cache_failed = failure && session.cache_failed;
-  co_await stages.clean_up(cache_failed);
+  if (failure) explain_full_disk(session, failure);
+  co_await stages.clean_up();
   if (failure) std::rethrow_exception(failure);
   co_return result;
 }

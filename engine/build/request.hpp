@@ -87,9 +87,11 @@ struct BuildRequest {
   bool force = false;
   bool ignore_var_run = true;
   std::vector<std::string> ignore_paths;
-  std::string work_directory;  // for the spool, scratch files and Rootfs; the caller's to remove
-  std::string kiln_directory;  // where the program lives; never touched in place
-  bool cleanup = false;        // in place: leave "/" empty at the end
+  std::string work_directory;     // for the spool, scratch files and Rootfs; the caller's to remove
+  std::string kiln_directory;     // where the program lives; never touched in place
+  bool pre_cleanup = false;       // in place: what "/" holds at the start is deleted, and not put back at the end
+  bool cleanup = false;           // in place: "/" is left empty
+  bool preserve_context = false;  // in place: "/" is left as it was found
   RegistrySettings registries;
   CacheSettings cache;
 };

@@ -44,7 +44,9 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t, int 
         .set_exit_code(status.code);
   }
   const PhaseClock::Activity snapshot(session_.clock, "snapshot");
+  const Tree before = *stage_->tree;
   Changes changes = co_await detector_->detect(root, *stage_->tree);
+  root.leave_out_bare(before, *stage_->tree, changes);
   co_return changes;
 }
 

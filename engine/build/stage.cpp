@@ -107,26 +107,82 @@ Task<void> StageRunner::ensure_tree(StageResultPtr stage) {
   stage->tree = std::move(tree);
 }
 
-// In place there is one root for all: the next stage waits until it is free, and moves the old one aside.
+std::shared_ptr<Rootfs> StageRunner::new_rootfs(int index, RootfsShape shape, const std::string& directory) const {
+  const BuildRequest& request = session_.request;
+  std::set<std::string> paths =
+      protected_paths(session_.sandbox->kind, request.kiln_directory, request.ignore_var_run, request.ignore_paths);
+  if (shape == RootfsShape::in_place) paths.insert(root_keep_.begin(), root_keep_.end());
+  // The work directory's own name is random, which spreads builds over the disk.
+  const std::string& work = request.work_directory;
+  const std::string path = fmt::format("{}/rootfs{}{}", directory, index, work.substr(work.find_last_of("/-") + 1));
+  return std::make_shared<Rootfs>(session_.runtime, shape, path, std::move(paths));
+}
+
 Task<void> StageRunner::make_rootfs(int index, StageResultPtr stage) {
   const SandboxChoice* choice = co_await session_.choose_sandbox();
-  const std::unique_ptr<Sandbox> sandbox = make_sandbox(session_.runtime, *choice);
-  const auto paths = protected_paths(choice->kind, session_.request.kiln_directory, session_.request.ignore_var_run,
-                                     session_.request.ignore_paths);
-  // The work directory's own name is random, which spreads builds over the disk.
-  const std::string& work = session_.request.work_directory;
-  const std::string directory = fmt::format("{}/rootfs{}{}", work, index, work.substr(work.find_last_of("/-") + 1));
+  const RootfsShape shape = make_sandbox(session_.runtime, *choice)->shape();
   auto blobs = want_bytes(session_, stage->layers);
-  if (sandbox->shape() == RootfsShape::in_place) {
-    while (in_place_busy_) co_await in_place_free_.wait();
-    in_place_busy_ = true;
-    if (in_place_) co_await in_place_->move_aside();
+  if (shape == RootfsShape::in_place) {
+    co_await take_root(index, stage, std::move(blobs));
+    co_return;
   }
-  stage->rootfs = std::make_shared<Rootfs>(session_.runtime, sandbox->shape(), directory, paths);
-  if (sandbox->shape() == RootfsShape::in_place) in_place_ = stage->rootfs;
+  stage->rootfs = new_rootfs(index, shape, session_.request.work_directory);
   const PhaseClock::Activity unpacking(session_.clock, "unpack");
   Tree tree = co_await stage->rootfs->unpack(std::move(blobs));
   stage->tree = std::move(tree);
+}
+
+// In place there is one root for all. A stage that comes while another has it unpacks its base beside and moves in by renames
+// when the root is free; the files of the one that had it are moved aside.
+Task<void> StageRunner::take_root(int index, StageResultPtr stage, std::vector<oci::SpoolBlobPtr> blobs) {
+  const BuildRequest& request = session_.request;
+  if (!container_root_) {
+    container_root_ = std::make_unique<ContainerRoot>(
+        session_.runtime, ContainerRoot::Settings{request.work_directory, request.kiln_directory, request.context_directory,
+                                                  request.pre_cleanup, request.cleanup, request.preserve_context});
+  }
+  while (root_holder_ && !in_place_) co_await in_place_free_.wait();
+  std::optional<Tree> tree;
+  if (root_holder_ && container_root_->renames()) {
+    stage->rootfs = new_rootfs(index, RootfsShape::in_place, container_root_->directory());
+    const PhaseClock::Activity unpacking(session_.clock, "unpack");
+    Tree prepared = co_await stage->rootfs->unpack_beside(blobs);
+    tree = std::move(prepared);
+  }
+  while (root_holder_ || root_readers_ > 0) co_await in_place_free_.wait();
+  root_holder_ = index;
+  const PhaseClock::Activity unpacking(session_.clock, "unpack");
+  if (!in_place_) {
+    root_keep_ = protected_paths(SandboxKind::in_place, request.kiln_directory, request.ignore_var_run, request.ignore_paths);
+    root_keep_.merge(paths_read_by_builds());
+    co_await container_root_->take(root_keep_);
+  } else if (!container_root_->renames()) {
+    throw io::Error(
+        io::ErrorKind::unsupported,
+        fmt::format("a second stage with RUN needs room on the container's own file system, to move the first stage's files "
+                    "there: {} and {} are on others",
+                    request.work_directory, request.kiln_directory));
+  } else {
+    root_moves_ = true;
+    co_await in_place_->move_aside();
+    root_moves_ = false;
+  }
+  if (!stage->rootfs) stage->rootfs = new_rootfs(index, RootfsShape::in_place, container_root_->directory());
+  in_place_ = stage->rootfs;
+  in_place_free_.notify_all();
+  if (tree) {
+    co_await in_place_->move_in(*tree);
+  } else {
+    Tree unpacked = co_await in_place_->unpack(std::move(blobs));
+    tree = std::move(unpacked);
+  }
+  stage->tree = std::move(tree);
+}
+
+void StageRunner::release_root(int index) {
+  if (root_holder_ != index) return;
+  root_holder_.reset();
+  in_place_free_.notify_all();
 }
 
 // Sources are waited for before "/" is taken: a stage that has it must not wait for one that needs it.
@@ -170,14 +226,14 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   }
   std::unique_ptr<Sandbox> sandbox;
   std::exception_ptr failure;
-  bool holds_root = false;
   try {
     if (last_run > 0) {
       co_await wait_for_sources(resolved, first);
       co_await make_rootfs(index, stage);
       sandbox = make_sandbox(session_.runtime, *session_.sandbox);
-      holds_root = sandbox->shape() == RootfsShape::in_place;
     } else {
+      // Its one layer is captured at the end, and until then other stages' files must stay where they are.
+      if (session_.request.single_snapshot) co_await wait_for_sources(resolved, first);
       co_await ensure_tree(stage);
     }
     Steps steps(*this, index, stage, resolved, sandbox.get(), last_run, std::move(keys));
@@ -185,17 +241,14 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   } catch (...) {
     failure = std::current_exception();
   }
-  if (holds_root) {
-    in_place_busy_ = false;
-    in_place_free_.notify_all();
-  }
+  release_root(index);
   if (failure) std::rethrow_exception(failure);
   co_return stage;
 }
 
-// In place only: everything else is below the work directory, which its owner throws away.
-Task<void> StageRunner::clean_up(bool again) {
-  if (in_place_ && (again || session_.request.cleanup)) co_await in_place_->remove();
+// Elsewhere all is below the work directory, which its owner throws away.
+Task<void> StageRunner::clean_up() {
+  if (container_root_) co_await container_root_->give_back(root_keep_);
 }
 
 }  // namespace kiln::engine

@@ -9,6 +9,7 @@
 #include "engine/build/layers.hpp"
 #include "engine/build/publisher.hpp"
 #include "engine/plan/resolve.hpp"
+#include "engine/rootfs/container_root.hpp"
 #include "engine/rootfs/rootfs.hpp"
 #include "engine/snapshot/detector.hpp"
 
@@ -35,8 +36,8 @@ class StageRunner {
 
   // Runs the target and what it needs; gives the target's result.
   io::Task<StageResultPtr> run();
-  // --cleanup, or before a build starts over.
-  io::Task<void> clean_up(bool again);
+  // In place: gives "/" back. Everything that is pushed or written must have been captured; more than once is once.
+  io::Task<void> clean_up();
 
  private:
   struct Pending {
@@ -55,6 +56,9 @@ class StageRunner {
   io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);
   io::Task<void> ensure_tree(StageResultPtr stage);
   io::Task<void> make_rootfs(int index, StageResultPtr stage);
+  io::Task<void> take_root(int index, StageResultPtr stage, std::vector<oci::SpoolBlobPtr> blobs);
+  std::shared_ptr<Rootfs> new_rootfs(int index, RootfsShape shape, const std::string& directory) const;
+  void release_root(int index);
 
   // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers
   // of the steps that need not run.
@@ -68,13 +72,30 @@ class StageRunner {
   class Steps;
   friend class Steps;
 
+  // In place, files of a stage that has run are read where it left them: as long as one of these lives, they are not moved.
+  // Whoever has one waits for no stage.
+  struct RootReading {
+    explicit RootReading(StageRunner& the_runner) : runner(the_runner) { ++runner.root_readers_; }
+    ~RootReading() {
+      --runner.root_readers_;
+      runner.in_place_free_.notify_all();
+    }
+    RootReading(const RootReading&) = delete;
+    RootReading& operator=(const RootReading&) = delete;
+    StageRunner& runner;
+  };
+
   Session& session_;
   Publisher& publisher_;
   std::map<int, std::unique_ptr<Pending>> stages_;
   std::map<std::string, std::unique_ptr<Pending>> images_;  // bases and images of COPY --from, each loaded once
   std::set<int> published_;                                 // the target and the stages it is built on
-  std::shared_ptr<Rootfs> in_place_;                        // the stage that has "/"
-  bool in_place_busy_ = false;
+  std::unique_ptr<ContainerRoot> container_root_;           // in place
+  std::set<std::string> root_keep_;                         // in place: what stays in "/" besides mounts
+  std::shared_ptr<Rootfs> in_place_;                        // the stage whose files are in "/"
+  std::optional<int> root_holder_;                          // the stage that runs in "/"
+  int root_readers_ = 0;
+  bool root_moves_ = false;  // files are on their way out of "/"
   io::Notify in_place_free_;
 };
 

@@ -102,7 +102,8 @@ Task<void> StageRunner::Steps::capture(Changes changes, const std::string& key) 
   if (session_.cache && !key.empty()) session_.cache->remember(key, capture->layer, published);
   // An overlay's directories do not change any more; elsewhere the next RUN may change what is being read.
   const bool disk_may_change = stage_->rootfs && stage_->rootfs->shape() != RootfsShape::overlay;
-  if (disk_may_change) co_await wait_captured(capture);
+  if (disk_may_change || reading_) co_await wait_captured(capture);
+  reading_.reset();
 }
 
 // -- WORKDIR ---------------------------------------------------------------------------------------------------------

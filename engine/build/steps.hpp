@@ -58,6 +58,7 @@ class StageRunner::Steps {
   Tree before_all_;                // for --single-snapshot
   std::set<std::string> touched_;
   std::unique_ptr<Detector> detector_;
+  std::unique_ptr<RootReading> reading_;  // in place, while files of another stage are read
 };
 
 }  // namespace kiln::engine

@@ -76,7 +76,7 @@ void DiskWriter::make_directory(const std::string& path, const Node& node) {
 }
 
 void DiskWriter::put(const std::string& path, Node& node, const WriteContent& content) {
-  if (protected_.covers(path)) return;
+  if (node.is_directory() ? protected_.covers(path) : is_protected(path)) return;
   if (path.empty()) {
     touched_.insert(path);
     return;
@@ -90,7 +90,7 @@ void DiskWriter::put(const std::string& path, Node& node, const WriteContent& co
 }
 
 void DiskWriter::link(const std::string& path, const std::string& target, Node& node) {
-  if (protected_.covers(path) || protected_.covers(target)) return;
+  if (is_protected(path) || protected_.covers(target)) return;
   const std::string name(name_of_path(path));
   const std::string target_name(name_of_path(target));
   const DirectoryHandle parent = parent_directory(path);

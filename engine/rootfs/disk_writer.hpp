@@ -29,7 +29,8 @@ class DiskWriter {
 
   // For a caller that writes an entry itself: the directory that `path` is in, made where it is missing.
   DirectoryHandle parent_directory(const std::string& path);
-  bool is_protected(const std::string& path) const { return protected_.covers(path); }
+  // Must a file or link at `path` stay out: protected, or a directory with something protected in it?
+  bool is_protected(const std::string& path) const { return protected_.covers(path) || protected_.below(path); }
   EntryWriter& entries() noexcept { return entries_; }
 
   // Gives the directories that were made or changed below `root` their final owner, mode, xattrs and times, and their

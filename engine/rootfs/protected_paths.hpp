@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace kiln::engine {
 
@@ -15,6 +16,8 @@ class ProtectedPaths {
   explicit ProtectedPaths(const std::set<std::string>& absolute);
   bool covers(std::string_view path) const;  // protected or below one
   bool below(std::string_view path) const;   // something below it is protected
+  void add(std::string path) { paths_.insert(std::move(path)); }
+  const std::set<std::string, std::less<>>& paths() const { return paths_; }
   bool empty() const { return paths_.empty(); }
 
  private:

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/plan/path.hpp"
 #include "engine/rootfs/content_copy.hpp"
 #include "engine/rootfs/disk_sink.hpp"
 #include "engine/rootfs/layer_stream.hpp"
@@ -61,6 +62,8 @@ struct Rootfs::Impl {
   std::vector<std::shared_ptr<const ContentDirectory>> directories;  // lowest first
   std::vector<std::string> paths;
   std::shared_ptr<ContentDirectory> in_place_root;
+  std::shared_ptr<ContentDirectory> beside;  // in place: the root that waits for its turn
+  std::set<std::string> bare;                // in place: directories that are no part of the image (see leave_out_bare)
   std::shared_ptr<const ContentDirectory> scratch;
   bool moved_aside = false;
 
@@ -76,7 +79,7 @@ struct Rootfs::Impl {
 
 Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, std::string work_directory, std::set<std::string> protected_paths)
     : impl_(std::make_unique<Impl>(
-          Impl{runtime, shape, std::move(work_directory), ProtectedPaths(protected_paths), {}, {}, {}, {}, false})) {
+          Impl{runtime, shape, std::move(work_directory), ProtectedPaths(protected_paths), {}, {}, {}, {}, {}, {}, false})) {
   spread_over_disk(fs::path(impl_->work_directory).parent_path());
   make_directories(impl_->work_directory);
   if (shape == RootfsShape::in_place) {
@@ -93,15 +96,21 @@ Rootfs::~Rootfs() = default;
 RootfsShape Rootfs::shape() const noexcept { return impl_->shape; }
 
 Task<Tree> Rootfs::unpack(std::vector<oci::SpoolBlobPtr> layers) {
+  Tree tree = co_await unpack_into(impl_->top(), std::move(layers));
+  co_return tree;
+}
+
+Task<Tree> Rootfs::unpack_into(int directory, std::vector<oci::SpoolBlobPtr> layers) {
   Tree tree;
-  auto work = [this, &layers, &tree](std::atomic<bool>& stop) {
-    DiskWriter writer(impl_->top(), impl_->protected_paths);
+  auto work = [this, directory, &layers, &tree](std::atomic<bool>& stop) {
+    DiskWriter writer(directory, impl_->protected_paths);
     WriteBehind behind(writer.entries(), io::usable_cores());
     const MakeSink make_sink = [&](oci::TarReader& reader) { return std::make_unique<DiskSink>(writer, behind, tree, reader); };
     apply_layers(layers, tree, make_sink, stop);
     writer.finish_directories(tree);
   };
   co_await run_stoppable(impl_->runtime, work);
+  reconcile_with_mounts(tree);
   co_return tree;
 }
 
@@ -185,10 +194,79 @@ Task<void> Rootfs::move_aside() {
   make_directories(aside);
   auto target = open_directory(aside);
   auto work = [this, fd = target->directory.get()] {
-    move_tree_aside(impl_->in_place_root->directory.get(), fd, impl_->protected_paths);
+    move_tree(impl_->in_place_root->directory.get(), fd, impl_->protected_paths, {});
   };
   co_await io::offload(impl_->runtime.waiting(), work);
   impl_->in_place_root->directory = std::move(target->directory);
+}
+
+Task<Tree> Rootfs::unpack_beside(std::vector<oci::SpoolBlobPtr> layers) {
+  const std::string path = impl_->work_directory + "/next";
+  make_directories(path);
+  impl_->beside = open_directory(path);
+  Tree tree = co_await unpack_into(impl_->beside->directory.get(), std::move(layers));
+  co_return tree;
+}
+
+Task<void> Rootfs::move_in(Tree& tree) {
+  auto work = [this, &tree] {
+    const int root = impl_->top();
+    std::vector<std::string> merged;
+    TreeMove move;
+    move.moved = [&tree](const std::string& moved, int directory) {
+      struct stat status{};
+      const std::string name(name_of_path(moved));
+      const Node* node = tree.find(moved);
+      if (!node || fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+      tree.update(moved, [&status](Node& changed) { changed.stamp = stamp_of(status); });
+    };
+    move.merged = [&merged](const std::string& directory) { merged.push_back(directory); };
+    move_tree(impl_->beside->directory.get(), root, impl_->protected_paths, move);
+    merged.emplace_back("");
+    // Children come before their parents.
+    EntryWriter entries(impl_->protected_paths);
+    for (const auto& directory : merged) {
+      const Node* node = tree.find(directory);
+      const io::UniqueFd fd = io::open_beneath(root, directory, O_RDONLY | O_DIRECTORY);
+      if (!node || !node->is_directory() || !fd) continue;
+      const DiskStamp stamp = entries.finish_directory(fd.get(), directory, *node);
+      tree.update(directory, [&stamp](Node& changed) { changed.stamp = stamp; });
+    }
+    impl_->beside.reset();
+  };
+  co_await io::offload(impl_->runtime.waiting(), work);
+}
+
+void Rootfs::leave_out_bare(const Tree& before, Tree& tree, Changes& changes) const {
+  if (impl_->shape != RootfsShape::in_place) return;
+  // From the end: what is in a directory comes before it is asked whether the directory is needed.
+  for (std::size_t i = changes.size(); i-- > 0;) {
+    const Change& change = changes[i];
+    if (change.kind != Change::Kind::put || !impl_->protected_paths.below(change.path)) continue;
+    const bool alone = i + 1 == changes.size() || !changes[i + 1].path.starts_with(change.path + "/");
+    if (!alone || before.find(change.path) || !impl_->bare.contains(change.path)) continue;
+    tree.remove(change.path);
+    changes.erase(changes.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+// Directories that exist only because something is mounted below them, and paths of the image that are in the way of those.
+void Rootfs::reconcile_with_mounts(const Tree& tree) {
+  if (impl_->shape != RootfsShape::in_place) return;
+  std::set<std::string> hidden;
+  for (const auto& path : impl_->protected_paths.paths()) {
+    for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+      const std::string parent = path.substr(0, slash);
+      const Node* node = tree.find(parent);
+      if (!node) {
+        impl_->bare.insert(parent);
+      } else if (!node->is_directory()) {
+        hidden.insert(parent);
+        break;
+      }
+    }
+  }
+  for (const auto& path : hidden) impl_->protected_paths.add(path);
 }
 
 Task<void> Rootfs::remove() {

@@ -68,10 +68,22 @@ class Rootfs {
   // from nothing while this stage's files stay readable under the same ContentDirectory.
   io::Task<void> move_aside();
 
+  // In place: unpacks beside "/", while another stage has it; then takes the place of what is in "/", which must have been
+  // moved aside, by renames. The work directory must be on the file system of "/". move_in() renews the stamps of what it moved.
+  io::Task<Tree> unpack_beside(std::vector<oci::SpoolBlobPtr> layers);
+  io::Task<void> move_in(Tree& tree);
+
+  // In place: takes directories that are on disk only because a pod mounts something below them out of what a RUN has changed,
+  // unless the RUN put something there. `before`: the Tree before the RUN.
+  void leave_out_bare(const Tree& before, Tree& tree, Changes& changes) const;
+
   // Deletes everything on disk (in place: all that is not protected). Runs on a pool; errors are logged.
   io::Task<void> remove();
 
  private:
+  io::Task<Tree> unpack_into(int directory, std::vector<oci::SpoolBlobPtr> layers);
+  void reconcile_with_mounts(const Tree& tree);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -1,6 +1,8 @@
 #include "engine/snapshot/compare.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -99,6 +101,9 @@ Node node_from_disk(const DiskEntry& entry, const std::shared_ptr<const ContentD
   return node;
 }
 
+// security.capability wants root with SETFCAP, which CRI-O's containers do not have.
+bool may_set_capabilities() { return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SETFCAP, 0, 0, 0) == 1; }
+
 // Takes over from the Tree what the disk was not able to hold: fields in which the disk has not changed since its stamp.
 void keep_exact_values(const Node& before, Node& now) {
   const DiskStamp& stamp = before.stamp;
@@ -117,7 +122,8 @@ void keep_exact_values(const Node& before, Node& now) {
   if (stamp.gid == now.stamp.gid) now.gid = before.gid;
   if (stamp.mtime_ns == now.stamp.mtime_ns) now.mtime = before.mtime;
   // Attributes that could not be set: still missing, and nothing was added.
-  if (before.xattrs && !now.xattrs && same_file && geteuid() != 0) now.xattrs = before.xattrs;
+  const bool written = stamp.mtime_ns != now.stamp.mtime_ns || stamp.size != now.stamp.size;  // the kernel then drops capabilities
+  if (before.xattrs && !now.xattrs && same_file && !written && !may_set_capabilities()) now.xattrs = before.xattrs;
 }
 
 bool same_bytes(const Content& a, const Content& b, std::uint64_t size) {

@@ -92,7 +92,9 @@ void resolve_how(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.allow_overlay = !flags.boolean("no-overlay");
   request.ignore_paths = flags.list("ignore-path");
   request.ignore_var_run = flags.boolean("ignore-var-run");
+  request.pre_cleanup = switched(flags, "pre-cleanup", "KANIKO_PRE_CLEANUP");
   request.cleanup = switched(flags, "cleanup", "KANIKO_CLEANUP");
+  request.preserve_context = switched(flags, "preserve-context", "KANIKO_PRESERVE_CONTEXT");
   request.force = flags.boolean("force");
   request.work_directory = flags.text("work-dir");
 }

@@ -1,5 +1,6 @@
 #include "tools/command/run_build.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,13 +29,22 @@ std::string own_directory() {
   return fs::read_symlink("/proc/self/exe", ignored).parent_path();
 }
 
-// In the image: /kaniko, which a build never touches. Elsewhere a temporary directory on a real file system.
-std::string work_base(const std::string& kaniko_directory, const std::string& kiln_directory) {
-  if (!kaniko_directory.empty()) return kaniko_directory;
-  if (const char* directory = std::getenv("KANIKO_DIR")) return directory;
-  if (kiln_directory == "/kaniko") return kiln_directory;
-  if (const char* directory = std::getenv("TMPDIR")) return directory;
-  return "/var/tmp";
+// In the image: /kaniko, which a build never touches, or a volume that is mounted at /kaniko/work: it is there to be used, and
+// where the root is read-only it is all there is. Elsewhere a temporary directory on a real file system.
+std::vector<std::string> work_bases(const std::string& kaniko_directory, const std::string& kiln_directory) {
+  if (!kaniko_directory.empty()) return {kaniko_directory};
+  if (const char* directory = std::getenv("KANIKO_DIR")) return {directory};
+  if (kiln_directory == "/kaniko") {
+    std::vector<std::string> bases;
+    struct stat own{}, volume{};
+    const std::string mounted = kiln_directory + "/work";
+    if (stat(kiln_directory.c_str(), &own) == 0 && stat(mounted.c_str(), &volume) == 0 && own.st_dev != volume.st_dev)
+      bases.push_back(mounted);
+    bases.push_back(kiln_directory);
+    return bases;
+  }
+  if (const char* directory = std::getenv("TMPDIR")) return {directory};
+  return {"/var/tmp"};
 }
 
 std::optional<std::int64_t> source_date_epoch(const engine::BuildRequest& request) {
@@ -87,8 +97,9 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
   request.kiln_directory = own_directory();
   if (request.platform.architecture.empty()) request.platform = oci::host_platform();
   if (!request.source_date_epoch) request.source_date_epoch = source_date_epoch(request);
-  WorkDirectory work(request.work_directory.empty() ? work_base(settings.kaniko_directory, request.kiln_directory)
-                                                    : request.work_directory);
+  WorkDirectory work(request.work_directory.empty() ? work_bases(settings.kaniko_directory, request.kiln_directory)
+                                                    : std::vector<std::string>{request.work_directory});
+  if (request.cleanup) work.delete_in_foreground();
   request.work_directory = work.path();
   request.ignore_paths.push_back(work.path());
   if (settings.dockerfile_text) request.dockerfile_path = write_dockerfile(work.path(), *settings.dockerfile_text);

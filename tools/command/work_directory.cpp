@@ -1,13 +1,17 @@
 #include "tools/command/work_directory.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
 
@@ -36,23 +40,71 @@ pid_t start_deletion(const std::string& trash) {
 
 }  // namespace
 
-WorkDirectory::WorkDirectory(const std::string& base) : base_(base) {
+namespace {
+
+// An open directory that nobody else has locked, locked now; null: somebody has.
+io::UniqueFd lock_directory(const std::string& path) {
+  io::UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) != 0) fd = io::UniqueFd();
+  return fd;
+}
+
+bool is_work_name(const std::string& name) {
+  constexpr std::string_view prefix = "kiln-";
+  constexpr std::size_t random = 6;
+  return name.size() == prefix.size() + random && name.starts_with(prefix) &&
+         std::all_of(name.begin() + prefix.size(), name.end(), [](unsigned char letter) { return std::isalnum(letter) != 0; });
+}
+
+std::string move_to_trash(const std::string& path) {
+  const auto slash = path.find_last_of('/');
+  const std::string trash = fmt::format("{}/kiln-trash-{}", path.substr(0, slash), path.substr(path.find_last_of('-') + 1));
   std::error_code error;
-  fs::create_directories(base, error);
-  std::string path = base + "/kiln-XXXXXX";
-  if (!mkdtemp(path.data())) io::throw_errno(errno, fmt::format("making a work directory in '{}'", base));
-  // A RUN's user must be able to pass through to the root file system.
-  chmod(path.c_str(), 0711);
-  path_ = path;
+  fs::rename(path, trash, error);
+  return error ? path : trash;
+}
+
+void delete_leftovers(const std::string& base) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(base, ignored)) {
+    struct stat status{};
+    const std::string path = entry.path();
+    if (!is_work_name(entry.path().filename()) || lstat(path.c_str(), &status) != 0) continue;
+    if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || !lock_directory(path)) continue;
+    start_deletion(move_to_trash(path));
+  }
+}
+
+}  // namespace
+
+WorkDirectory::WorkDirectory(const std::vector<std::string>& bases) {
+  std::string refused;
+  for (const auto& base : bases) {
+    std::error_code ignored;
+    fs::create_directories(base, ignored);
+    delete_leftovers(base);
+    std::string path = base + "/kiln-XXXXXX";
+    if (!mkdtemp(path.data())) {
+      refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", base, std::strerror(errno));
+      continue;
+    }
+    lock_ = lock_directory(path);
+    // A RUN's user must be able to pass through to the root file system.
+    chmod(path.c_str(), 0711);
+    base_ = base;
+    path_ = path;
+    return;
+  }
+  throw io::Error(
+      io::ErrorKind::filesystem,
+      fmt::format("there is no place to work in ({}): mount an emptyDir at /kaniko/work, or name a directory by --work-dir",
+                  refused));
 }
 
 WorkDirectory::~WorkDirectory() {
-  std::error_code error;
-  const std::string trash = fmt::format("{}/kiln-trash-{}", base_, path_.substr(path_.find_last_of('-') + 1));
-  fs::rename(path_, trash, error);
-  const pid_t pid = start_deletion(error ? path_ : trash);
+  const pid_t pid = start_deletion(move_to_trash(path_));
   const char* wait = std::getenv("KILN_FOREGROUND_CLEANUP");
-  if (pid > 0 && wait && std::string(wait) == "1") waitpid(pid, nullptr, 0);
+  if (pid > 0 && (foreground_ || (wait && std::string(wait) == "1"))) waitpid(pid, nullptr, 0);
 }
 
 int empty_trash_main(const char* directory) {

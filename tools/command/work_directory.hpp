@@ -3,6 +3,9 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "io/base/fd.hpp"
 
 namespace kiln::tools {
 
@@ -11,8 +14,12 @@ namespace kiln::tools {
 // KILN_FOREGROUND_CLEANUP=1 waits for it. Names: BASE/kiln-XXXXXX, then BASE/kiln-trash-XXXXXX.
 class WorkDirectory {
  public:
-  explicit WorkDirectory(const std::string& base);
+  // In the first of `bases` where a directory can be made. Directories that builds which were killed have left in there are
+  // deleted as well: each build holds a lock on its own. Errors: io::Error(filesystem) naming all bases.
+  explicit WorkDirectory(const std::vector<std::string>& bases);
   ~WorkDirectory();
+  // The destructor waits until everything is deleted.
+  void delete_in_foreground() { foreground_ = true; }
   WorkDirectory(const WorkDirectory&) = delete;
   WorkDirectory& operator=(const WorkDirectory&) = delete;
   const std::string& path() const { return path_; }
@@ -20,6 +27,8 @@ class WorkDirectory {
  private:
   std::string base_;
   std::string path_;
+  io::UniqueFd lock_;
+  bool foreground_ = false;
 };
 
 // Entry of the process that deletes: `kiln empty-trash DIRECTORY`. Refuses names that are not of this form.
