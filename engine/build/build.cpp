@@ -18,6 +18,7 @@
 #include "engine/build/request.hpp"
 #include "engine/build/session.hpp"
 #include "engine/build/stage.hpp"
+#include "engine/dockerfile/directives.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -40,7 +41,16 @@ void open_context(Session& session) {
   session.context.emplace(request.context_directory, load_ignore_file(request.dockerfile_path, request.context_directory));
 }
 
+// What the file is written for: the build argument wins over the file's own word.
+void check_syntax(const Session& session) {
+  const auto& args = session.request.build_args;
+  const auto given = args.find("BUILDKIT_SYNTAX");
+  const bool wins = given != args.end() && given->second && !given->second->empty();
+  dockerfile::check_frontend(wins ? *given->second : dockerfile::find_syntax(session.dockerfile_text));
+}
+
 void plan_stages(Session& session) {
+  check_syntax(session);
   PlanOptions options;
   for (const auto& [name, value] : session.request.build_args) options.build_args[name] = value.value_or("");
   options.target = session.request.target;

@@ -12,12 +12,23 @@ namespace kiln::engine::dockerfile {
 // The value of a variable, or nothing when it is not set.
 using Lookup = std::function<std::optional<std::string>(std::string_view name)>;
 
-// All forms of research/dockerfile-language 1.4: $v ${v} ${v:-w} ${v-w} ${v:+w} ${v+w} ${v:?w} ${v?w} ${v#p} ${v##p} ${v%p}
-// ${v%%p} ${v/p/r} ${v//p/r}; quotes removed, `escape` honoured. Errors: io::Error(dockerfile) with the word in it.
+// $v ${v} ${v:-w} ${v-w} ${v:+w} ${v+w} ${v:?w} ${v?w} ${v#p} ${v##p} ${v%p} ${v%%p} ${v/p/r} ${v//p/r}; w, p and r are
+// expanded themselves (100 levels deep at most); quotes are removed, `escape` gives the next character as it is. Names are
+// of ASCII letters, digits and '_'; one of @*#?-$! is a name too. Errors: io::Error(dockerfile) 'failed to process "WORD": why'.
 std::string expand_word(std::string_view word, const Lookup& lookup, char escape = '\\');
-// The same, then split at unquoted blanks (EXPOSE).
+
+// The same, then split at unquoted blanks (EXPOSE). Empty words are dropped, quoted ones too.
 std::vector<std::string> expand_words(std::string_view word, const Lookup& lookup, char escape = '\\');
-// A heredoc body: variables only; quotes stay, `\$` stops an expansion.
-std::string expand_heredoc(std::string_view body, const Lookup& lookup, char escape = '\\');
+
+// The body of a heredoc file: variables only. Quotes stay; a backslash (whatever the escape directive says) is removed and
+// what follows it stays as it is.
+std::string expand_heredoc(std::string_view body, const Lookup& lookup);
+
+// How a line is cut into words when no variable is known: those stay as they are written.
+struct Lexing {
+  bool keep_quotes = false;
+  bool keep_escapes = false;
+};
+std::vector<std::string> lex_words(std::string_view text, Lexing lexing);
 
 }  // namespace kiln::engine::dockerfile

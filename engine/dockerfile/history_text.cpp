@@ -4,28 +4,9 @@
 #include <fmt/ranges.h>
 
 #include "engine/dockerfile/durations.hpp"
+#include "engine/dockerfile/text.hpp"
 
 namespace kiln::engine::dockerfile {
-
-namespace {
-
-// Go's %q for the texts that occur here.
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"': result += "\\\""; break;
-      case '\\': result += "\\\\"; break;
-      case '\n': result += "\\n"; break;
-      case '\t': result += "\\t"; break;
-      case '\r': result += "\\r"; break;
-      default: result += c;
-    }
-  }
-  return result + "\"";
-}
-
-}  // namespace
 
 std::string history_of_run(const std::vector<std::string>& args, const std::vector<std::string>& words) {
   std::string text = "RUN ";
@@ -44,7 +25,7 @@ std::string history_of_pairs(const std::string& keyword, const std::vector<KeyVa
 
 std::string history_of_command(const std::string& keyword, const std::vector<std::string>& words) {
   std::vector<std::string> all;
-  for (const auto& word : words) all.push_back(quoted(word));
+  for (const auto& word : words) all.push_back(go_quoted(word));
   return fmt::format("{} [{}]", keyword, fmt::join(all, " "));
 }
 

@@ -4,21 +4,27 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "io/base/error.hpp"
+
 namespace kiln::engine::dockerfile {
 
-// Lines count from 1, columns (bytes) from 1; the end is inclusive.
+// Lines count from 1, columns (bytes) from 1; the ends are inclusive. 0: not known.
 struct Location {
   int first_line = 0;
   int last_line = 0;
+  int first_column = 0;  // in the first line
+  int last_column = 0;   // in the last line
 };
 
 struct Heredoc {
   std::string name;
   std::string body;    // with its newlines; tabs already removed for <<-
+  std::string raw;     // as written: what a shell that reads the marker itself must see
   bool expand = true;  // the delimiter was not quoted
   bool strip_tabs = false;
   int file_descriptor = 0;
@@ -29,15 +35,18 @@ struct CommandLine {
   bool exec_form = false;
   std::vector<std::string> words;  // shell form: exactly one, the text after the flags with its heredoc markers
   std::vector<Heredoc> heredocs;
+  bool script = false;  // the text is one heredoc marker and nothing else: its body is the script
 };
 
 struct From {
   std::string image;                    // may hold variables
   std::optional<std::string> platform;  // --platform
   std::string name;                     // AS, lower-cased; empty: none
+  std::string name_as_written;
+  std::string as_keyword;  // "AS", "as", ...
 };
 
-// --mount=...: keys and values in order, unexpanded.
+// --mount=...: keys (lower case) and values in order, unexpanded.
 struct MountFlag {
   std::vector<std::pair<std::string, std::string>> options;  // a key without '=' has an empty value
   std::string text;                                          // as written
@@ -70,6 +79,7 @@ struct Copy {  // ADD too
 struct KeyValue {
   std::string key;
   std::optional<std::string> value;  // ARG NAME has none
+  bool legacy = false;               // ENV key value
 };
 struct Env {
   std::vector<KeyValue> pairs;
@@ -121,9 +131,11 @@ using Body = std::variant<From, Run, Copy, Env, Label, Arg, Workdir, User, Expos
                           Maintainer, HealthcheckInstruction, OnBuild>;
 
 struct Instruction {
-  std::string keyword;   // upper case
+  std::string keyword;  // upper case
+  std::string keyword_as_written;
   std::string original;  // the logical line as written, continuation joined, comments removed
   Location location;
+  std::vector<std::string> comments;  // directly above, without '#'
   Body body;
 };
 
@@ -139,18 +151,32 @@ struct StageText {
 };
 
 struct Dockerfile {
+  std::string source;                    // the text
   std::vector<Instruction> global_args;  // ARG before the first FROM
   std::vector<StageText> stages;
   char escape = '\\';
-  std::string syntax;  // "# syntax=", its first word
-  std::string check;   // "# check="
-  std::vector<Warning> warnings;
+  std::string check;              // "# check="
+  std::vector<Warning> warnings;  // of the parser itself: NoEmptyContinuation
 };
 
-// Parses a whole file. Errors: io::Error(dockerfile) "NAME:LINE: what is wrong: the words", as BuildKit words it.
+// Something is wrong with the text. The message is whole ("NAME:LINE:COLUMN-COLUMN: reason" and the lines around it).
+class SyntaxError : public io::Error {
+ public:
+  SyntaxError(std::string message, std::string reason, Location location)
+      : io::Error(io::ErrorKind::dockerfile, std::move(message)), reason_(std::move(reason)), location_(location) {}
+  const std::string& reason() const noexcept { return reason_; }
+  Location location() const noexcept { return location_; }
+
+ private:
+  std::string reason_;
+  Location location_;
+};
+
+// Parses a whole file, by the rules of BuildKit's parser and in its words. Errors: SyntaxError. Stricter than BuildKit: NUL
+// bytes and invalid UTF-8 are errors, and an ONBUILD trigger must be an instruction.
 Dockerfile parse_dockerfile(std::string_view text, std::string_view file_name);
 
-// Parses one ONBUILD trigger's text as an instruction.
+// Parses one ONBUILD trigger's text as an instruction. Errors: io::Error(dockerfile).
 Instruction parse_trigger(std::string_view text, char escape);
 
 }  // namespace kiln::engine::dockerfile

@@ -1,12 +1,14 @@
 #include "engine/dockerfile/lines.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 
 #include <fmt/format.h>
 
-#include "io/base/error.hpp"
+#include "engine/dockerfile/directives.hpp"
+#include "engine/dockerfile/heredoc.hpp"
+#include "engine/dockerfile/text.hpp"
+#include "engine/dockerfile/words.hpp"
 
 namespace kiln::engine::dockerfile {
 
@@ -14,246 +16,180 @@ namespace {
 
 constexpr std::size_t longest_line = 65535;
 
-[[noreturn]] void fail(int line, const std::string& what) {
-  throw io::Error(io::ErrorKind::dockerfile, fmt::format("line {}: {}", line, what));
-}
+[[noreturn]] void fail(const std::string& reason, Location where) { throw SyntaxError(reason, reason, where); }
 
-std::string_view trim_left(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  return text;
-}
-std::string_view trim(std::string_view text) {
-  text = trim_left(text);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-  return text;
-}
+Location line_place(int line) { return {line, line}; }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
+struct PhysicalLine {
+  std::string_view text;  // without its end
+  std::string_view raw;
+};
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80              ? 1
-                               : (lead & 0xe0U) == 0xc0 ? 2
-                               : (lead & 0xf0U) == 0xe0 ? 3
-                               : (lead & 0xf8U) == 0xf0 ? 4
-                                                        : 0;
-    if (length == 0 || lead == 0xc0 || lead == 0xc1 || lead > 0xf4 || i + length > text.size()) return false;
-    for (std::size_t j = 1; j < length; ++j) {
-      if ((static_cast<unsigned char>(text[i + j]) & 0xc0U) != 0x80) return false;
-    }
-    i += length;
+void check_line(std::string_view line, int number) {
+  if (line.size() > longest_line) {
+    fail(fmt::format("dockerfile line greater than max allowed size of {}", longest_line), line_place(number));
   }
-  return true;
+  const auto nul = line.find('\0');
+  if (nul != std::string_view::npos) {
+    const int column = static_cast<int>(nul) + 1;
+    fail("a NUL byte: this is not a text file", {number, number, column, column});
+  }
+  if (!is_utf8(line)) fail("invalid UTF-8: this is not a text file", line_place(number));
 }
 
-// Physical lines, without their ends.
-std::vector<std::string_view> split(std::string_view text) {
-  std::vector<std::string_view> lines;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t newline = std::min(text.find('\n', at), text.size());
-    std::string_view line = text.substr(at, newline - at);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    const int number = static_cast<int>(lines.size()) + 1;
-    if (line.size() > longest_line)
-      fail(number, fmt::format("dockerfile line greater than maximum allowed size of {}", longest_line));
-    if (line.find('\0') != std::string_view::npos) fail(number, "a NUL byte: is this a text file?");
-    if (!is_utf8(line)) fail(number, "invalid UTF-8: is this a text file?");
-    lines.push_back(line);
-    at = newline + 1;
+std::vector<PhysicalLine> split_lines(std::string_view text) {
+  std::vector<PhysicalLine> lines;
+  while (!text.empty()) {
+    const std::size_t newline = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, newline);
+    check_line(line, static_cast<int>(lines.size()) + 1);
+    while (line.ends_with('\r')) line.remove_suffix(1);
+    lines.push_back({line, text.substr(0, newline + 1)});
+    text.remove_prefix(std::min(newline + 1, text.size()));
   }
   return lines;
 }
 
 class Reader {
  public:
-  Reader(std::string_view text, Directives& directives, std::vector<Warning>& warnings)
-      : lines_(split(text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text)), directives_(directives), warnings_(warnings) {}
+  explicit Reader(std::string_view text)
+      : marked_(text.starts_with("\xef\xbb\xbf")), lines_(split_lines(marked_ ? text.substr(3) : text)) {}
 
-  std::vector<LogicalLine> read() {
+  Lines read() {
     read_directives();
-    std::vector<LogicalLine> result;
+    std::vector<std::string> comments;
     while (at_ < lines_.size()) {
-      const std::string_view line = trim_left(lines_[at_]);
-      if (line.empty() || line.front() == '#' || trim(line).empty()) {
+      const std::string_view line = trim(lines_[at_].text);
+      if (line.empty() || line == "#") {
+        comments.clear();
         ++at_;
-        continue;
+      } else if (line.front() == '#') {
+        comments.emplace_back(trim(line.substr(1)));
+        ++at_;
+      } else {
+        read_logical_line();
+        result_.lines.back().comments = std::exchange(comments, {});
       }
-      result.push_back(read_logical_line());
     }
-    return result;
+    return std::move(result_);
   }
 
  private:
-  // "# key=value" in the unbroken run of directives at the top.
   void read_directives() {
     std::set<std::string> seen;
     for (; at_ < lines_.size(); ++at_) {
-      std::string_view line = trim(lines_[at_]);
-      if (!line.starts_with('#')) return;
-      line.remove_prefix(1);
-      const auto equals = line.find('=');
-      if (equals == std::string_view::npos) return;
-      const std::string key = lower(trim(line.substr(0, equals)));
-      const std::string value(trim(line.substr(equals + 1)));
+      const auto directive = parse_directive(trim(lines_[at_].text));
+      const Location where = line_place(static_cast<int>(at_) + 1);
+      if (!directive) return;
+      const auto& [key, value] = *directive;
       if (key != "syntax" && key != "escape" && key != "check") return;
-      if (!seen.insert(key).second) fail(static_cast<int>(at_) + 1, fmt::format("only one {} parser directive can be used", key));
-      if (key == "syntax") directives_.syntax = value.substr(0, value.find_first_of(" \t"));
-      if (key == "check") directives_.check = value;
-      if (key == "escape") {
-        if (value != "\\" && value != "`")
-          fail(static_cast<int>(at_) + 1, fmt::format("invalid ESCAPE '{}'. Must be ` or \\", value));
-        directives_.escape = value.front();
-      }
+      if (!seen.insert(key).second) fail(fmt::format("only one {} parser directive can be used", key), where);
+      if (key != "escape") continue;
+      if (value != "\\" && value != "`") fail(fmt::format("invalid escape token '{}' does not match ` or \\", value), where);
+      result_.escape = value.front();
     }
   }
 
-  // Strips the escape character that continues the line; false when the line ends here.
+  // Takes off the escape character that continues the line; false when the line ends here.
   bool take_continuation(std::string_view& line) const {
     std::string_view stripped = line;
-    while (!stripped.empty() && (stripped.back() == ' ' || stripped.back() == '\t')) stripped.remove_suffix(1);
-    if (stripped.empty() || stripped.back() != directives_.escape) return false;
-    if (stripped.size() > 1 && stripped[stripped.size() - 2] == directives_.escape) return false;
-    line = stripped.substr(0, stripped.size() - 1);
+    while (stripped.ends_with(' ') || stripped.ends_with('\t')) stripped.remove_suffix(1);
+    if (!stripped.ends_with(result_.escape)) return false;
+    stripped.remove_suffix(1);
+    if (stripped.ends_with(result_.escape)) return false;
+    line = stripped;
     return true;
   }
 
-  LogicalLine read_logical_line() {
+  void append(LogicalLine& logical, std::string_view line, int number) const {
+    const std::string_view physical = lines_[static_cast<std::size_t>(number) - 1].text;
+    const int mark = marked_ && number == 1 ? 3 : 0;
+    logical.pieces.push_back({logical.text.size(), number, static_cast<int>(line.data() - physical.data()) + 1 + mark});
+    logical.text += line;
+  }
+
+  void read_logical_line() {
     LogicalLine logical;
     logical.location.first_line = static_cast<int>(at_) + 1;
-    std::string_view line = trim_left(lines_[at_++]);
+    std::string_view line = trim_left(lines_[at_].text);
     bool more = take_continuation(line);
-    logical.text = line;
+    append(logical, line, static_cast<int>(++at_));
     bool warned = false;
     while (more && at_ < lines_.size()) {
-      line = lines_[at_++];
-      const std::string_view blank_free = trim(line);
-      if (blank_free.starts_with('#')) continue;
-      if (blank_free.empty()) {
-        if (!warned)
-          warnings_.push_back({"NoEmptyContinuation", "Empty continuation line", {static_cast<int>(at_), static_cast<int>(at_)}});
+      line = lines_[at_++].text;
+      const std::string_view solid = trim_left(line);
+      if (solid.starts_with('#')) continue;
+      if (solid.empty()) {
         warned = true;
         continue;
       }
       more = take_continuation(line);
-      logical.text += line;
+      append(logical, line, static_cast<int>(at_));
     }
-    logical.heredocs = find_heredocs(logical.text);
-    for (auto& heredoc : logical.heredocs) read_body(heredoc);
+    const int last = static_cast<int>(at_);
+    if (warned) result_.warnings.push_back({"NoEmptyContinuation", "Empty continuation line", line_place(last)});
+    logical.location.last_line = last;
+    logical.location.first_column = logical.pieces.front().column;
+    logical.location.last_column = std::max<int>(1, static_cast<int>(lines_[at_ - 1].text.size()));
+    if (takes_heredocs(logical.text)) logical.heredocs = find_heredocs(logical.text);
+    for (auto& heredoc : logical.heredocs) read_body(heredoc, logical.location);
+    if (static_cast<int>(at_) > last)
+      logical.location.last_column = std::max<int>(1, static_cast<int>(lines_[at_ - 1].text.size()));
     logical.location.last_line = static_cast<int>(at_);
-    return logical;
+    result_.lines.push_back(std::move(logical));
   }
 
-  void read_body(Heredoc& heredoc) {
-    const int first = static_cast<int>(at_);
-    while (at_ < lines_.size()) {
-      std::string_view line = lines_[at_++];
-      while (heredoc.strip_tabs && line.starts_with('\t')) line.remove_prefix(1);
-      if (line == heredoc.name) return;
-      heredoc.body += line;
-      heredoc.body += '\n';
+  // RUN, COPY or ADD, also behind ONBUILD, and not in JSON form.
+  static bool takes_heredocs(std::string_view line) {
+    std::string_view rest = trim(line);
+    std::string keyword = lower(take_word(rest));
+    if (keyword == "onbuild") keyword = lower(take_word(rest));
+    if (keyword != "run" && keyword != "copy" && keyword != "add") return false;
+    take_flags(rest);
+    try {
+      return !parse_json_words(rest);
+    } catch (const io::Error&) {
+      return false;  // said with the instruction
     }
-    fail(first, fmt::format("unterminated heredoc {}", heredoc.name));
   }
 
-  std::vector<std::string_view> lines_;
-  Directives& directives_;
-  std::vector<Warning>& warnings_;
+  void read_body(Heredoc& heredoc, Location where) {
+    while (at_ < lines_.size()) {
+      const PhysicalLine& line = lines_[at_++];
+      std::string_view end = line.text;
+      while (heredoc.strip_tabs && end.starts_with('\t')) end.remove_prefix(1);
+      if (end == heredoc.name) {
+        heredoc.body = heredoc.strip_tabs ? without_leading_tabs(heredoc.raw) : heredoc.raw;
+        return;
+      }
+      heredoc.raw += line.raw;
+    }
+    where.last_line = static_cast<int>(lines_.size());
+    fail(fmt::format("unterminated heredoc: no line \"{}\" ends it", heredoc.name), where);
+  }
+
+  bool marked_;
+  std::vector<PhysicalLine> lines_;
+  Lines result_;
   std::size_t at_ = 0;
 };
 
-// Shell words of a line with quotes kept, so that a quoted "<<EOF" is told apart.
-std::vector<std::string> raw_words(std::string_view text) {
-  std::vector<std::string> words;
-  std::string word;
-  char quote = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quote == 0 && (c == ' ' || c == '\t')) {
-      // "<< EOF": blanks between the marker and its delimiter belong to the marker.
-      const bool open_marker = word.ends_with("<<") || word.ends_with("<<-");
-      if (!word.empty() && !open_marker) {
-        words.push_back(std::move(word));
-        word.clear();
-      }
-      continue;
-    }
-    if (c == '\\' && i + 1 < text.size() && quote != '\'') {
-      word += c;
-      word += text[++i];
-      continue;
-    }
-    if (quote == 0 && (c == '\'' || c == '"')) {
-      quote = c;
-    } else if (c == quote) {
-      quote = 0;
-    }
-    word += c;
-  }
-  if (!word.empty()) words.push_back(std::move(word));
-  return words;
-}
-
-// "3<<-'EOF'" as a heredoc; nothing for any other word.
-bool parse_marker(std::string_view word, Heredoc& heredoc) {
-  std::size_t at = 0;
-  while (at < word.size() && std::isdigit(static_cast<unsigned char>(word[at]))) ++at;
-  if (at > 3) return false;
-  if (at > 0) heredoc.file_descriptor = std::stoi(std::string(word.substr(0, at)));
-  word.remove_prefix(at);
-  if (!word.starts_with("<<") || word.starts_with("<<<")) return false;
-  word.remove_prefix(2);
-  heredoc.strip_tabs = word.starts_with('-');
-  if (heredoc.strip_tabs) word.remove_prefix(1);
-  if (word.empty()) return false;
-  char quote = 0;
-  for (std::size_t i = 0; i < word.size(); ++i) {
-    const char c = word[i];
-    if (c == '\\' && quote != '\'' && i + 1 < word.size()) {
-      heredoc.expand = false;
-      heredoc.name += word[++i];
-    } else if (quote == 0 && (c == '\'' || c == '"')) {
-      quote = c;
-      heredoc.expand = false;
-    } else if (c == quote) {
-      quote = 0;
-    } else if (quote == 0 && (c == '<' || c == '>' || c == '|' || c == '&' || c == ';' || c == '(' || c == ')')) {
-      break;
-    } else {
-      heredoc.name += c;
-    }
-  }
-  return quote == 0 && !heredoc.name.empty();
-}
-
 }  // namespace
 
-std::vector<Heredoc> find_heredocs(std::string_view line) {
-  std::string_view rest = trim_left(line);
-  auto keyword_end = std::min(rest.find_first_of(" \t"), rest.size());
-  std::string keyword = lower(rest.substr(0, keyword_end));
-  rest = trim_left(rest.substr(keyword_end));
-  if (keyword == "onbuild") {
-    keyword_end = std::min(rest.find_first_of(" \t"), rest.size());
-    keyword = lower(rest.substr(0, keyword_end));
-    rest = trim_left(rest.substr(keyword_end));
-  }
-  std::vector<Heredoc> heredocs;
-  if (keyword != "run" && keyword != "copy" && keyword != "add") return heredocs;
-  if (rest.starts_with('[')) return heredocs;
-  for (const auto& word : raw_words(rest)) {
-    Heredoc heredoc;
-    if (parse_marker(word, heredoc)) heredocs.push_back(std::move(heredoc));
-  }
-  return heredocs;
+Location LogicalLine::locate(std::string_view part) const {
+  const auto begin = text.data();
+  if (pieces.empty() || part.empty() || part.data() < begin || part.data() + part.size() > begin + text.size()) return location;
+  const auto place = [this](std::size_t offset) {
+    auto piece = pieces.begin();
+    while (std::next(piece) != pieces.end() && std::next(piece)->offset <= offset) ++piece;
+    return std::pair(piece->line, piece->column + static_cast<int>(offset - piece->offset));
+  };
+  const auto offset = static_cast<std::size_t>(part.data() - begin);
+  const auto [first_line, first_column] = place(offset);
+  const auto [last_line, last_column] = place(offset + part.size() - 1);
+  return {first_line, last_line, first_column, last_column};
 }
 
-std::vector<LogicalLine> read_lines(std::string_view text, Directives& directives, std::vector<Warning>& warnings) {
-  return Reader(text, directives, warnings).read();
-}
+Lines read_lines(std::string_view text) { return Reader(text).read(); }
 
 }  // namespace kiln::engine::dockerfile

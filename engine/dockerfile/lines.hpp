@@ -9,23 +9,31 @@
 
 namespace kiln::engine::dockerfile {
 
-struct Directives {
-  char escape = '\\';
-  std::string syntax;
-  std::string check;
-};
-
 // One instruction's text. Heredoc bodies are separate, in the order of their markers.
 struct LogicalLine {
   std::string text;  // continuation joined, comments removed, no leading blanks
   std::vector<Heredoc> heredocs;
+  std::vector<std::string> comments;  // directly above
   Location location;
+
+  // Where `part`, which lies in `text`, is in the file; the whole instruction's place for any other view.
+  Location locate(std::string_view part) const;
+
+  struct Piece {
+    std::size_t offset = 0;  // in text
+    int line = 0;
+    int column = 0;
+  };
+  std::vector<Piece> pieces;
 };
 
-// Splits and joins. Errors: io::Error(dockerfile) "line N: ...". `warnings` gets NoEmptyContinuation.
-std::vector<LogicalLine> read_lines(std::string_view text, Directives& directives, std::vector<Warning>& warnings);
+struct Lines {
+  std::vector<LogicalLine> lines;
+  char escape = '\\';
+  std::vector<Warning> warnings;  // NoEmptyContinuation
+};
 
-// The heredoc markers in a line, without bodies. None in exec form and for other instructions than RUN, COPY and ADD.
-std::vector<Heredoc> find_heredocs(std::string_view line);
+// Splits and joins. Errors: SyntaxError whose message is the bare reason.
+Lines read_lines(std::string_view text);
 
 }  // namespace kiln::engine::dockerfile

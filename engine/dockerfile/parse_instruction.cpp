@@ -2,140 +2,136 @@
 
 #include <algorithm>
 #include <cctype>
-#include <functional>
+#include <charconv>
 #include <map>
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/csv.hpp"
 #include "engine/dockerfile/durations.hpp"
+#include "engine/dockerfile/heredoc.hpp"
 #include "engine/dockerfile/suggest.hpp"
+#include "engine/dockerfile/text.hpp"
 #include "engine/dockerfile/words.hpp"
-#include "io/base/error.hpp"
 
 namespace kiln::engine::dockerfile {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& what) { throw io::Error(io::ErrorKind::dockerfile, what); }
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-  return text;
-}
+[[noreturn]] void fail(const std::string& what, std::string_view word = {}) { throw WordError(what, word); }
 
 // What a parser of one instruction sees.
 struct Rest {
-  std::string keyword;
-  std::string_view text;  // after the keyword, trimmed
+  std::string keyword;     // upper case
+  std::string_view after;  // everything after the keyword, blanks at the end too
+  std::string_view text;   // after the flags, trimmed
+  std::vector<FlagWord> flags;
   std::vector<Heredoc> heredocs;
   char escape;
 };
+
+std::vector<std::string> strings(const std::vector<std::string_view>& words) { return {words.begin(), words.end()}; }
+
+void refuse_flags(const Rest& rest) { const Flags none(rest.flags, {}); }
 
 void require_text(const Rest& rest) {
   if (rest.text.empty()) fail(fmt::format("{} requires at least one argument", rest.keyword));
 }
 
 std::string one_argument(const Rest& rest) {
+  refuse_flags(rest);
   if (rest.text.empty()) fail(fmt::format("{} requires exactly one argument", rest.keyword));
   return std::string(rest.text);
 }
 
-CommandLine parse_command(const Rest& rest) {
+CommandLine parse_command(const Rest& rest, std::string_view text) {
   CommandLine command;
-  if (const auto words = parse_json_words(rest.text)) {
+  if (auto words = parse_json_words(text)) {
     command.exec_form = true;
-    command.words = *words;
+    command.words = std::move(*words);
   } else {
-    command.words = {std::string(rest.text)};
+    command.words = {std::string(text)};
     command.heredocs = rest.heredocs;
+    command.script = !command.heredocs.empty() && parse_heredoc_marker(text).has_value();
   }
   return command;
 }
 
-void check_stage_name(const std::string& name) {
-  const bool good =
-      !name.empty() && std::isalpha(static_cast<unsigned char>(name.front())) &&
-      std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; });
-  if (!good) fail(fmt::format("invalid name for build stage: \"{}\", name can't start with a number or contain symbols", name));
+void check_stage_name(std::string_view written) {
+  const std::string name = lower(written);
+  const auto allowed = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; };
+  if (name.front() >= 'a' && name.front() <= 'z' && std::all_of(name.begin(), name.end(), allowed)) return;
+  fail(fmt::format("invalid name for build stage: {}, name can't start with a number or contain symbols", go_quoted(written)),
+       written);
 }
 
-Body parse_from(Rest rest) {
-  const Flags flags(rest.text, {{"platform", FlagKind::text}}, rest.escape);
+Body parse_from(const Rest& rest) {
   const auto words = split_words(rest.text);
   From from;
-  from.platform = flags.text("platform");
   if (words.size() == 3 && lower(words[1]) == "as") {
+    check_stage_name(words[2]);
     from.name = lower(words[2]);
-    check_stage_name(from.name);
+    from.name_as_written = words[2];
+    from.as_keyword = words[1];
   } else if (words.size() != 1) {
-    fail("FROM requires either one or three arguments");
+    fail("FROM requires either one or three arguments", rest.text);
   }
+  const Flags flags(rest.flags, {{"platform", FlagKind::text}});
+  from.platform = flags.text("platform");
   from.image = words.front();
   return from;
 }
 
 // --mount=type=bind,source=a,"target=b,c": one CSV record.
-MountFlag parse_mount(const std::string& text) {
+MountFlag parse_mount(const std::string& text, std::string_view written) {
   MountFlag mount;
   mount.text = text;
-  std::string field;
-  bool quoted = false;
-  const auto add = [&] {
-    if (field.empty()) return;
+  std::vector<std::string> fields;
+  try {
+    fields = parse_csv_record(text);
+  } catch (const io::Error& error) {
+    fail("failed to parse csv mounts: " + error.message(), written);
+  }
+  for (const auto& field : fields) {
+    if (field.empty()) fail("invalid field '' must be a key=value pair", written);
     const auto equals = field.find('=');
     mount.options.emplace_back(lower(field.substr(0, equals)), equals == std::string::npos ? "" : field.substr(equals + 1));
-    field.clear();
-  };
-  for (const char c : text) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      add();
-    } else {
-      field += c;
-    }
   }
-  add();
   return mount;
 }
 
-Body parse_run(Rest rest) {
+Body parse_run(const Rest& rest) {
   const Flags flags(
-      rest.text, {{"mount", FlagKind::list}, {"network", FlagKind::text}, {"security", FlagKind::text}, {"device", FlagKind::list}},
-      rest.escape);
-  require_text(rest);
+      rest.flags,
+      {{"mount", FlagKind::list}, {"network", FlagKind::text}, {"security", FlagKind::text}, {"device", FlagKind::list}});
   Run run;
-  for (const auto& mount : flags.list("mount")) run.mounts.push_back(parse_mount(mount));
+  for (const auto& mount : flags.list("mount")) run.mounts.push_back(parse_mount(mount, flags.written("mount")));
   run.network = flags.text("network");
   run.security = flags.text("security");
   run.devices = flags.list("device");
-  run.command = parse_command(rest);
+  run.command = parse_command(rest, rest.text);
   return run;
 }
 
-bool is_remote(const std::string& source) {
-  return source.starts_with("http://") || source.starts_with("https://") || source.starts_with("git://") ||
-         source.starts_with("git@") || source.starts_with("ssh://");
+void refuse_remote(std::string_view source) {
+  const bool http = source.starts_with("http://") || source.starts_with("https://");
+  const bool git = source.starts_with("git://") || source.starts_with("git@") || source.starts_with("ssh://") ||
+                   (http && source.substr(0, source.find_first_of("#?")).ends_with(".git"));
+  if (git) fail("source can't be a git ref for COPY", source);
+  if (http) fail("source can't be a URL for COPY", source);
 }
 
-Body parse_copy(Rest rest) {
-  const bool is_add = rest.keyword == "ADD";
+Copy copy_flags(const Rest& rest) {
   std::map<std::string, FlagKind> known = {
       {"chown", FlagKind::text}, {"chmod", FlagKind::text}, {"link", FlagKind::boolean}, {"exclude", FlagKind::list}};
-  if (is_add) {
+  if (rest.keyword == "ADD") {
     known.insert({{"keep-git-dir", FlagKind::boolean}, {"checksum", FlagKind::text}, {"unpack", FlagKind::boolean}});
   } else {
     known.insert({{"from", FlagKind::text}, {"parents", FlagKind::boolean}});
   }
-  const Flags flags(rest.text, known, rest.escape);
+  const Flags flags(rest.flags, known);
   Copy copy;
-  copy.is_add = is_add;
+  copy.is_add = rest.keyword == "ADD";
   copy.from = flags.text("from");
   copy.chown = flags.text("chown");
   copy.chmod = flags.text("chmod");
@@ -145,190 +141,253 @@ Body parse_copy(Rest rest) {
   copy.keep_git_dir = flags.boolean("keep-git-dir");
   copy.checksum = flags.text("checksum");
   copy.unpack = flags.optional_boolean("unpack");
-  std::vector<std::string> words;
-  if (auto json = parse_json_words(rest.text)) {
-    words = std::move(*json);
-  } else {
-    words = split_words(rest.text);
-    copy.heredocs = rest.heredocs;
-  }
-  if (words.size() < 2) {
-    fail(words.empty()
-             ? fmt::format("{} requires at least two arguments", rest.keyword)
-             : fmt::format("{} requires at least two arguments, but only one was provided. Destination could not be determined",
-                           rest.keyword));
-  }
-  copy.destination = words.back();
-  words.pop_back();
-  if (!copy.heredocs.empty()) {
-    const auto is_marker = [](const std::string& word) { return word.find("<<") != std::string::npos; };
-    if (is_marker(copy.destination)) fail(fmt::format("{} cannot accept a heredoc as a destination", rest.keyword));
-    std::erase_if(words, is_marker);
-  }
-  for (const auto& source : words) {
-    if (!is_add && is_remote(source)) fail(fmt::format("source can't be a URL or a git reference for COPY: {}", source));
-  }
-  copy.sources = std::move(words);
   return copy;
 }
 
-std::vector<KeyValue> parse_pairs(const Rest& rest, bool value_required) {
+// A source that is a marker: the file with the body that was read for its name.
+bool take_heredoc_source(const std::string& word, const Rest& rest, Copy& copy) {
+  auto marker = parse_heredoc_marker(word);
+  if (!marker) return false;
+  for (const auto& heredoc : rest.heredocs) {
+    if (heredoc.name != marker->name) continue;
+    marker->body = marker->strip_tabs ? without_leading_tabs(heredoc.raw) : heredoc.raw;
+    marker->raw = heredoc.raw;
+  }
+  copy.heredocs.push_back(std::move(*marker));
+  return true;
+}
+
+Body parse_copy(const Rest& rest) {
+  const auto json = parse_json_words(rest.text);
+  std::vector<std::string> words = json ? *json : strings(split_words(rest.text));
+  if (words.size() < 2) {
+    fail(fmt::format("{} requires at least two arguments, but only one was provided. Destination could not be determined",
+                     rest.keyword),
+         rest.text);
+  }
+  Copy copy = copy_flags(rest);
+  copy.destination = words.back();
+  words.pop_back();
+  if (parse_heredoc_marker(copy.destination)) {
+    fail(fmt::format("{} cannot accept a heredoc as a destination", rest.keyword), rest.text);
+  }
+  for (auto& word : words) {
+    if (take_heredoc_source(word, rest, copy)) continue;
+    if (!copy.is_add) refuse_remote(word);
+    copy.sources.push_back(std::move(word));
+  }
+  return copy;
+}
+
+std::vector<KeyValue> parse_pairs(const Rest& rest) {
+  refuse_flags(rest);
   const auto words = split_quoted_words(rest.text, rest.escape);
   if (words.empty()) fail(fmt::format("{} requires at least one argument", rest.keyword));
-  std::vector<KeyValue> pairs;
-  if (value_required && words.front().find('=') == std::string::npos) {  // KEY rest of the line
-    const auto blank = rest.text.find_first_of(" \t");
-    if (blank == std::string_view::npos) fail(fmt::format("{} must have two arguments", rest.keyword));
-    return {{words.front(), std::string(trim(rest.text.substr(blank)))}};
+  if (words.front().find('=') == std::string_view::npos) {  // KEY rest of the line
+    std::string_view value = rest.text;
+    const std::string_view key = take_word(value);
+    if (value.empty()) fail(fmt::format("{} must have two arguments", rest.keyword), rest.text);
+    return {{std::string(key), std::string(value), true}};
   }
+  std::vector<KeyValue> pairs;
   for (const auto& word : words) {
     const auto equals = word.find('=');
-    if (equals == std::string::npos) {
-      if (value_required) fail(fmt::format("Syntax error - can't find = in \"{}\". Must be of the form: name=value", word));
-      pairs.push_back({word, std::nullopt});
-      continue;
+    if (equals == std::string_view::npos) {
+      fail(fmt::format("Syntax error - can't find = in {}. Must be of the form: name=value", go_quoted(word)), word);
     }
-    if (equals == 0) fail(fmt::format("{} names can not be blank", rest.keyword));
-    pairs.push_back({word.substr(0, equals), word.substr(equals + 1)});
+    if (equals == 0) fail(fmt::format("{} names can not be blank", rest.keyword), word);
+    pairs.push_back({std::string(word.substr(0, equals)), std::string(word.substr(equals + 1))});
   }
   return pairs;
 }
 
-Body parse_env(Rest rest) { return Env{parse_pairs(rest, true)}; }
-Body parse_label(Rest rest) { return Label{parse_pairs(rest, true)}; }
-Body parse_arg(Rest rest) { return Arg{parse_pairs(rest, false)}; }
-Body parse_workdir(Rest rest) { return Workdir{one_argument(rest)}; }
-Body parse_user(Rest rest) { return User{one_argument(rest)}; }
-Body parse_stopsignal(Rest rest) { return StopSignal{one_argument(rest)}; }
-Body parse_maintainer(Rest rest) { return Maintainer{one_argument(rest)}; }
+Body parse_env(const Rest& rest) { return Env{parse_pairs(rest)}; }
+Body parse_label(const Rest& rest) { return Label{parse_pairs(rest)}; }
 
-Body parse_expose(Rest rest) {
-  require_text(rest);
-  return Expose{split_words(rest.text)};
+Body parse_arg(const Rest& rest) {
+  refuse_flags(rest);
+  Arg arg;
+  for (const auto& word : split_quoted_words(rest.text, rest.escape)) {
+    const auto equals = word.find('=');
+    if (equals == 0) fail("ARG names can not be blank", word);
+    KeyValue pair{std::string(word.substr(0, equals)), std::nullopt};
+    if (equals != std::string_view::npos) pair.value = word.substr(equals + 1);
+    arg.pairs.push_back(std::move(pair));
+  }
+  if (arg.pairs.empty()) fail("ARG requires at least one argument");
+  return arg;
 }
 
-Body parse_volume(Rest rest) {
+Body parse_workdir(const Rest& rest) { return Workdir{one_argument(rest)}; }
+Body parse_user(const Rest& rest) { return User{one_argument(rest)}; }
+Body parse_stopsignal(const Rest& rest) { return StopSignal{one_argument(rest)}; }
+Body parse_maintainer(const Rest& rest) { return Maintainer{one_argument(rest)}; }
+
+Body parse_expose(const Rest& rest) {
+  refuse_flags(rest);
   require_text(rest);
-  if (auto json = parse_json_words(rest.text)) return Volume{std::move(*json)};
-  return Volume{split_words(rest.text)};
+  Expose expose{strings(split_words(rest.text))};
+  std::sort(expose.ports.begin(), expose.ports.end());
+  return expose;
 }
 
-Body parse_cmd(Rest rest) { return Cmd{parse_command(rest)}; }
-
-Body parse_entrypoint(Rest rest) {
-  require_text(rest);
-  return Entrypoint{parse_command(rest)};
+Body parse_volume(const Rest& rest) {
+  refuse_flags(rest);
+  const auto json = parse_json_words(rest.text);
+  Volume volume{json ? *json : strings(split_words(rest.text))};
+  if (volume.paths.empty()) fail("VOLUME requires at least one argument");
+  for (auto& path : volume.paths) {
+    path = std::string(trim(path));
+    if (path.empty()) fail("VOLUME specified can not be an empty string", rest.text);
+  }
+  return volume;
 }
 
-Body parse_shell(Rest rest) {
+Body parse_cmd(const Rest& rest) {
+  refuse_flags(rest);
+  return Cmd{parse_command(rest, rest.text)};
+}
+
+Body parse_entrypoint(const Rest& rest) {
+  refuse_flags(rest);
+  return Entrypoint{parse_command(rest, rest.text)};
+}
+
+Body parse_shell(const Rest& rest) {
+  refuse_flags(rest);
   auto words = parse_json_words(rest.text);
-  if (!words) fail("SHELL requires the arguments to be in JSON form");
-  if (words->empty()) fail("SHELL requires at least one argument");
+  if (!words && !rest.text.empty()) fail("SHELL requires the arguments to be in JSON form", rest.text);
+  if (!words || words->empty()) fail("SHELL requires at least one argument");
   return Shell{std::move(*words)};
 }
 
 std::chrono::nanoseconds checked_duration(const Flags& flags, const std::string& name) {
-  const auto text = flags.text(name);
-  if (!text || text->empty()) return std::chrono::nanoseconds(0);
-  const auto duration = parse_duration(*text);
+  const std::string text = flags.text(name).value_or("");
+  if (text.empty()) return std::chrono::nanoseconds(0);
+  std::chrono::nanoseconds duration{0};
+  try {
+    duration = parse_duration(text);
+  } catch (const io::Error& error) {
+    fail(error.message(), flags.written(name));
+  }
   if (duration.count() != 0 && duration < std::chrono::milliseconds(1)) {
-    fail(fmt::format("interval \"{}\" cannot be less than 1ms", name));
+    fail(fmt::format("Interval \"{}\" cannot be less than 1ms", name), flags.written(name));
   }
   return duration;
 }
 
-Body parse_healthcheck(Rest rest) {
-  const Flags flags(rest.text,
-                    {{"interval", FlagKind::text},
-                     {"timeout", FlagKind::text},
-                     {"start-period", FlagKind::text},
-                     {"start-interval", FlagKind::text},
-                     {"retries", FlagKind::text}},
-                    rest.escape);
-  require_text(rest);
-  const auto blank = std::min(rest.text.find_first_of(" \t"), rest.text.size());
-  const std::string type = lower(std::string(rest.text.substr(0, blank)));
-  rest.text = trim(rest.text.substr(blank));
+int checked_retries(const Flags& flags) {
+  const std::string text = flags.text("retries").value_or("");
+  if (text.empty()) return 0;
+  int retries = 0;
+  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), retries);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    fail(fmt::format("--retries must be a number of at least 0, not {}", go_quoted(text)), flags.written("retries"));
+  }
+  if (retries < 0) fail(fmt::format("--retries cannot be negative ({})", retries), flags.written("retries"));
+  return retries;
+}
+
+Body parse_healthcheck(const Rest& rest) {
+  std::string_view text = rest.text;
+  const std::string_view type = take_word(text);
+  if (type.empty()) fail("HEALTHCHECK requires at least one argument");
+  const Flags flags(rest.flags, {{"interval", FlagKind::text},
+                                 {"timeout", FlagKind::text},
+                                 {"start-period", FlagKind::text},
+                                 {"start-interval", FlagKind::text},
+                                 {"retries", FlagKind::text}});
   HealthcheckInstruction check;
-  if (type == "none") {
-    if (!rest.text.empty()) fail("HEALTHCHECK NONE takes no arguments");
+  if (upper(type) == "NONE") {
+    if (!text.empty()) fail("HEALTHCHECK NONE takes no arguments", text);
     check.none = true;
     return check;
   }
-  if (type != "cmd") fail(fmt::format("Unknown type \"{}\" in HEALTHCHECK (try CMD)", type));
-  check.command = parse_command(rest);
-  if (check.command.words.empty() || (!check.command.exec_form && check.command.words.front().empty())) {
-    fail("Missing command after HEALTHCHECK CMD");
-  }
+  if (upper(type) != "CMD") fail(fmt::format("Unknown type {} in HEALTHCHECK (try CMD)", go_quoted(upper(type))), type);
+  check.command = parse_command(rest, text);
+  if (check.command.words.empty() || text.empty()) fail("Missing command after HEALTHCHECK CMD");
   check.interval = checked_duration(flags, "interval");
   check.timeout = checked_duration(flags, "timeout");
   check.start_period = checked_duration(flags, "start-period");
   check.start_interval = checked_duration(flags, "start-interval");
-  if (const auto retries = flags.text("retries")) {
-    const bool number = !retries->empty() && retries->size() < 10 &&
-                        std::all_of(retries->begin(), retries->end(), [](unsigned char c) { return std::isdigit(c); });
-    if (!number) fail(fmt::format("--retries must be a number of at least 0, not \"{}\"", *retries));
-    check.retries = std::stoi(*retries);
-  }
+  check.retries = checked_retries(flags);
   return check;
 }
 
-Body parse_onbuild(Rest rest) {
+Body parse_onbuild(const Rest& rest) {
+  refuse_flags(rest);
   require_text(rest);
-  std::string keyword(rest.text.substr(0, std::min(rest.text.find_first_of(" \t"), rest.text.size())));
-  std::transform(keyword.begin(), keyword.end(), keyword.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  if (keyword == "ONBUILD") fail("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
-  if (keyword == "FROM" || keyword == "MAINTAINER") fail(fmt::format("{} isn't allowed as an ONBUILD trigger", keyword));
-  std::string text(rest.text);
-  for (const auto& heredoc : rest.heredocs) text += "\n" + heredoc.body + heredoc.name;
-  const Instruction checked = parse_trigger(text, rest.escape);
+  std::string_view after = rest.text;
+  const std::string_view written = take_word(after);
+  const std::string keyword = upper(written);
+  if (keyword == "ONBUILD") fail("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", rest.text);
+  if (keyword == "FROM" || keyword == "MAINTAINER") fail(fmt::format("{} isn't allowed as an ONBUILD trigger", keyword), written);
+  std::string text(rest.after);
+  for (const auto& heredoc : rest.heredocs) text += "\n" + heredoc.raw + heredoc.name;
+  LogicalLine trigger;
+  trigger.text = rest.text;
+  trigger.heredocs = rest.heredocs;
+  try {
+    parse_instruction(std::move(trigger), rest.escape);
+  } catch (const SyntaxError& error) {
+    fail(error.reason(), rest.text);
+  }
   return OnBuild{std::move(text)};
 }
 
-const std::map<std::string, std::function<Body(Rest)>>& parsers() {
-  static const std::map<std::string, std::function<Body(Rest)>> table = {{"ADD", parse_copy},
-                                                                         {"ARG", parse_arg},
-                                                                         {"CMD", parse_cmd},
-                                                                         {"COPY", parse_copy},
-                                                                         {"ENTRYPOINT", parse_entrypoint},
-                                                                         {"ENV", parse_env},
-                                                                         {"EXPOSE", parse_expose},
-                                                                         {"FROM", parse_from},
-                                                                         {"HEALTHCHECK", parse_healthcheck},
-                                                                         {"LABEL", parse_label},
-                                                                         {"MAINTAINER", parse_maintainer},
-                                                                         {"ONBUILD", parse_onbuild},
-                                                                         {"RUN", parse_run},
-                                                                         {"SHELL", parse_shell},
-                                                                         {"STOPSIGNAL", parse_stopsignal},
-                                                                         {"USER", parse_user},
-                                                                         {"VOLUME", parse_volume},
-                                                                         {"WORKDIR", parse_workdir}};
+using Parser = Body (*)(const Rest&);
+
+const std::map<std::string, Parser>& parsers() {
+  static const std::map<std::string, Parser> table = {{"ADD", parse_copy},
+                                                      {"ARG", parse_arg},
+                                                      {"CMD", parse_cmd},
+                                                      {"COPY", parse_copy},
+                                                      {"ENTRYPOINT", parse_entrypoint},
+                                                      {"ENV", parse_env},
+                                                      {"EXPOSE", parse_expose},
+                                                      {"FROM", parse_from},
+                                                      {"HEALTHCHECK", parse_healthcheck},
+                                                      {"LABEL", parse_label},
+                                                      {"MAINTAINER", parse_maintainer},
+                                                      {"ONBUILD", parse_onbuild},
+                                                      {"RUN", parse_run},
+                                                      {"SHELL", parse_shell},
+                                                      {"STOPSIGNAL", parse_stopsignal},
+                                                      {"USER", parse_user},
+                                                      {"VOLUME", parse_volume},
+                                                      {"WORKDIR", parse_workdir}};
   return table;
+}
+
+std::string unknown_instruction(std::string_view written) {
+  std::vector<std::string> known;
+  for (const auto& entry : parsers()) known.push_back(entry.first);
+  return fmt::format("unknown instruction: {}{}", written, did_you_mean(upper(written), known));
 }
 
 }  // namespace
 
 Instruction parse_instruction(LogicalLine line, char escape) {
-  const std::string_view text = trim(line.text);
-  const auto blank = std::min(text.find_first_of(" \t"), text.size());
-  std::string keyword(text.substr(0, blank));
-  std::transform(keyword.begin(), keyword.end(), keyword.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  const auto parser = parsers().find(keyword);
-  if (parser == parsers().end()) {
-    std::vector<std::string> known;
-    for (const auto& entry : parsers()) known.push_back(entry.first);
-    fail(fmt::format("unknown instruction: {}{}", text.substr(0, blank), did_you_mean(keyword, known)));
+  try {
+    std::string_view after = trim_left(line.text);
+    const std::string_view written = take_word(after);
+    Rest rest{upper(written), after, trim(after), {}, std::move(line.heredocs), escape};
+    rest.flags = take_flags(rest.text);
+    const auto parser = parsers().find(rest.keyword);
+    if (parser == parsers().end()) fail(unknown_instruction(written), written);
+    Instruction instruction;
+    instruction.keyword = rest.keyword;
+    instruction.keyword_as_written = written;
+    instruction.location = line.location;
+    instruction.comments = std::move(line.comments);
+    instruction.original = trim(line.text);
+    for (const auto& heredoc : rest.heredocs) instruction.original += "\n" + heredoc.raw + heredoc.name;
+    instruction.body = parser->second(rest);
+    return instruction;
+  } catch (const WordError& error) {
+    throw SyntaxError(error.message(), error.message(), line.locate(error.word()));
   }
-  Instruction instruction;
-  instruction.keyword = keyword;
-  instruction.location = line.location;
-  instruction.original = std::string(text);
-  for (const auto& heredoc : line.heredocs) instruction.original += "\n" + heredoc.body + heredoc.name;
-  instruction.body = parser->second(Rest{keyword, trim(text.substr(blank)), std::move(line.heredocs), escape});
-  return instruction;
 }
 
 }  // namespace kiln::engine::dockerfile

@@ -6,7 +6,7 @@
 
 namespace kiln::engine::dockerfile {
 
-// Errors: io::Error(dockerfile) without file and line; the caller adds them.
+// Errors: SyntaxError whose message is the bare reason.
 Instruction parse_instruction(LogicalLine line, char escape);
 
 }  // namespace kiln::engine::dockerfile

@@ -27,9 +27,10 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string* best = nullptr;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 2, 1) + 1;
+  std::size_t best_distance = std::clamp<std::size_t>(word.size() / 2, 1, 2) + 1;
   for (const auto& candidate : candidates) {
     const std::size_t away = distance(word, candidate);
+    if (away == 0) return "";
     if (away < best_distance) {
       best = &candidate;
       best_distance = away;

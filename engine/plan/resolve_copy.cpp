@@ -10,7 +10,7 @@ void StageResolver::apply(const dockerfile::Copy& copy) {
   if (copy.from) step.from = resolve_from(plan_, stage_.index, *copy.from);
   step.sources = expand_all(copy.sources);
   for (const auto& heredoc : copy.heredocs) {
-    const std::string body = heredoc.expand ? dockerfile::expand_heredoc(heredoc.body, lookups(), plan_.file.escape) : heredoc.body;
+    const std::string body = heredoc.expand ? dockerfile::expand_heredoc(heredoc.body, lookups()) : heredoc.body;
     step.heredocs.emplace_back(heredoc.name, body);
   }
   const std::string destination = expand(copy.destination);

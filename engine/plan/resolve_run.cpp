@@ -24,13 +24,6 @@ bool is_proxy_name(const std::string& name) {
   return std::find(proxy_names.begin(), proxy_names.end(), as_upper) != proxy_names.end();
 }
 
-// `RUN <<EOF` and nothing else: the body itself is the script.
-bool is_lone_heredoc(const dockerfile::CommandLine& command) {
-  if (command.exec_form || command.heredocs.size() != 1 || command.words.empty()) return false;
-  const std::string& text = command.words.front();
-  return text.starts_with("<<") && text.find_first_of(" \t\n;&|") == std::string::npos;
-}
-
 void refuse_run_flags(const dockerfile::Run& run) {
   if (!run.mounts.empty()) {
     throw io::Error(io::ErrorKind::unsupported, fmt::format("RUN --mount={} is not supported yet", run.mounts.front().text));
@@ -71,7 +64,7 @@ std::vector<std::string> StageResolver::words_of(const dockerfile::CommandLine& 
   std::string text = command.words.empty() ? std::string() : command.words.front();
   for (const auto& heredoc : command.heredocs) {
     if (!text.ends_with('\n')) text += '\n';
-    text += heredoc.body + heredoc.name;
+    text += heredoc.raw + heredoc.name;
   }
   words.push_back(std::move(text));
   return words;
@@ -80,7 +73,7 @@ std::vector<std::string> StageResolver::words_of(const dockerfile::CommandLine& 
 void StageResolver::apply(const dockerfile::Run& run) {
   refuse_run_flags(run);
   RunStep step;
-  if (is_lone_heredoc(run.command)) {
+  if (run.command.script) {
     if (run.command.heredocs.front().body.starts_with("#!")) {
       throw io::Error(io::ErrorKind::unsupported, "RUN with a heredoc that starts with #! is not supported yet");
     }

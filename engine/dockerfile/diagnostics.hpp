@@ -1,0 +1,21 @@
+// Where in a Dockerfile something is, for people.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine/dockerfile/instruction.hpp"
+
+namespace kiln::engine::dockerfile {
+
+// "7", "7:3-9" or "7-9".
+std::string describe(const Location& location);
+
+// The lines of `location` marked with ">>>", two lines around them, carets below the columns of a single line. Ten marked lines
+// at most; what cannot be printed is shown as '?', long lines are cut.
+std::string source_excerpt(std::string_view source, const Location& location);
+
+// "NAME:7:3-9: reason" and the excerpt; `location` without a line: "NAME: reason".
+SyntaxError syntax_error(std::string_view name, std::string_view source, const std::string& reason, const Location& location);
+
+}  // namespace kiln::engine::dockerfile
