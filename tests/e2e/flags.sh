@@ -57,7 +57,6 @@ check "a switch that asks for another image" refused FF_KANIKO_COPY_AS_ROOT refu
 check "an unknown flag" refused "unknown flag: --destinatoin (did you mean --destination?)" executor --destinatoin x
 check "an argument" refused "unexpected argument 'x'" executor --no-push x
 check "no destination" refused "no --destination" executor
-check "the cache" refused "--cache=true" executor --no-push --cache
 printf 'FROM scratch\nCOPY nothing /\n' > context/broken
 check "a failing step" refused "broken:2: COPY nothing /" executor --no-push -f broken
 

@@ -28,24 +28,33 @@ bool switched(const ParsedFlags& flags, const char* flag, const char* variable) 
   return value && *value ? parse_boolean(variable, value) : flags.boolean(flag);
 }
 
-std::string context_directory(const ParsedFlags& flags) {
-  const std::string context = flags.text("context");
-  std::string path = context;
-  const auto scheme = path.find("://");
-  if (scheme != std::string::npos) {
-    if (!path.starts_with("dir://")) {
-      throw io::Error(io::ErrorKind::unsupported, fmt::format("--context={}: {}:// contexts are not supported yet; use a directory",
-                                                              context, path.substr(0, scheme)));
+// A directory is looked into at once; what has to be fetched waits until the build runs.
+void resolve_context(ExecutorCommand& command, const ParsedFlags& flags) {
+  engine::BuildRequest& request = command.request;
+  std::string path = flags.text("context");
+  const std::string below = flags.text("context-sub-path");
+  command.run.dockerfile = flags.text("dockerfile");
+  if (engine::is_remote_context(path)) {
+    command.run.context = engine::RemoteContext{path, below, {}};
+    for (const auto& text : flags.list("git")) {
+      const auto [key, value] = parse_pair("--git", text);
+      engine::check_git_option(key, value);
+      command.run.context->git_options[key] = value;
     }
-    path.erase(0, 6);
-    if (const std::string below = flags.text("context-sub-path"); !below.empty()) path += "/" + below;
+    return;
   }
-  return fs::absolute(path).lexically_normal();
+  if (path.starts_with("dir://")) {
+    path.erase(0, 6);
+    if (!below.empty()) path += "/" + below;
+  }
+  request.context_directory = fs::absolute(path).lexically_normal();
+  if (command.run.dockerfile.find("://") != std::string::npos) return;
+  request.dockerfile_path = find_dockerfile(std::exchange(command.run.dockerfile, {}), request.context_directory);
 }
 
-void resolve_input(engine::BuildRequest& request, const ParsedFlags& flags) {
-  request.context_directory = context_directory(flags);
-  request.dockerfile_path = find_dockerfile(flags.text("dockerfile"), request.context_directory);
+void resolve_input(ExecutorCommand& command, const ParsedFlags& flags) {
+  engine::BuildRequest& request = command.request;
+  resolve_context(command, flags);
   for (const auto& text : flags.list("build-arg")) add_build_arg(request, text);
   const auto targets = flags.list("target");
   if (targets.size() > 1) {
@@ -144,7 +153,7 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
   command.log_timestamp = flags.boolean("log-timestamp");
   command.warnings = flags.warnings;
   for (auto& warning : check_environment(own_environment())) command.warnings.push_back(std::move(warning));
-  resolve_input(command.request, flags);
+  resolve_input(command, flags);
   resolve_output(command.request, flags);
   resolve_how(command.request, flags);
   resolve_cache(command.request, flags);

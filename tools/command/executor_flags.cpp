@@ -19,15 +19,17 @@ constexpr FlagState refused = FlagState::refused;
 
 constexpr auto flags = std::to_array<Flag>({
     // What is built
-    {"context", 'c', text, "/workspace/", "build context: a directory, dir://PATH"},
+    {"context", 'c', text, "/workspace/",
+     "build context: a directory, dir://PATH, tar://PATH, tar://stdin, https://ARCHIVE, git://HOST/PATH[#REF[#COMMIT]]"},
     {"context-sub-path", 0, text, "", "directory within the context, for contexts with a scheme"},
     {"bucket", 'b', text, "", "contexts in buckets are not supported yet", refused},
-    {"dockerfile", 'f', text, "Dockerfile", "Dockerfile, looked for here and then in the context"},
+    {"dockerfile", 'f', text, "Dockerfile", "Dockerfile, looked for here and then in the context; or an http(s):// URL"},
     {"build-arg", 0, list, "", "NAME=value, or NAME to take the variable of that name"},
     {"target", 0, slice, "", "stage to build; one"},
     {"custom-platform", 0, text, "", "os/arch[/variant] of base images and result; unset: this machine's", honoured,
      "customPlatform"},
-    {"git", 0, list, "", "git contexts are not supported yet", refused},
+    {"git", 0, list, "",
+     "of a git context: branch=NAME, depth=N (unset: 1; 0: everything), recurse-submodules=true, insecure-skip-tls=true"},
     {"secret", 0, list, "", "not supported yet", refused},
     {"single-snapshot", 0, boolean, "false", "one layer a stage"},
     {"snapshot-mode", 0, text, "", "full, redo or time; unset: the fastest that misses nothing", honoured, "snapshotMode"},
@@ -115,6 +117,7 @@ constexpr auto variables = std::to_array<Variable>({
     {"KANIKO_TELEMETRY_ENDPOINT", needless, "with a warning: nothing is sent anywhere"},
     {"KANIKO_TELEMETRY_OMIT_DOCKERFILE", needless, "nothing is sent anywhere"},
     {"SNAPSHOT_TIMEOUT_DURATION", needless, "snapshots do not hang"},
+    {"GIT_TOKEN, GIT_USERNAME, GIT_PASSWORD, GIT_PULL_METHOD", honoured, "login and protocol of git contexts"},
     {"SOURCE_DATE_EPOCH", honoured, "time of what the build itself makes, as BuildKit reads it"},
     {"DOCKER_CONFIG, DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME, HOME", honoured,
      "where logins are looked for"},

@@ -92,21 +92,37 @@ void add_output(engine::BuildRequest& request, const std::string& text) {
   }
 }
 
-// Where the Dockerfile is: beside the context unless named, as docker does.
-void resolve_dockerfile(BuildCommand& command, const std::string& file) {
+// The context as docker names it: a directory, - for an archive on standard input, a URL of an archive or a repository.
+void resolve_context(BuildCommand& command, const std::string& context, const std::string& file) {
   engine::BuildRequest& request = command.request;
+  const std::string url = context == "-" ? "tar://stdin" : context;
   if (file == "-") {
+    if (context == "-") usage("context and Dockerfile cannot both come from standard input");
     command.run.dockerfile_text = std::string(std::istreambuf_iterator<char>(std::cin), {});
+  }
+  if (engine::is_remote_context(url)) {
+    command.run.context = engine::RemoteContext{url, "", {}};
+    // REPOSITORY#REF:DIRECTORY
+    const auto colon = url.find('#') == std::string::npos ? std::string::npos : url.find(':', url.find('#'));
+    if (colon != std::string::npos) command.run.context = engine::RemoteContext{url.substr(0, colon), url.substr(colon + 1), {}};
+    if (file != "-") command.run.dockerfile = file.empty() ? "Dockerfile" : file;
+    command.run.dockerfile_from_here = false;
     return;
   }
+  request.context_directory = fs::absolute(context).lexically_normal();
+  if (file == "-") return;
+  if (file.find("://") != std::string::npos) {
+    command.run.dockerfile = file;
+    return;
+  }
+  // Beside the context unless named, as docker does.
   request.dockerfile_path =
       find_dockerfile(file.empty() ? request.context_directory + "/Dockerfile" : file, request.context_directory);
 }
 
 void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   engine::BuildRequest& request = command.request;
-  request.context_directory = fs::absolute(flags.arguments.front()).lexically_normal();
-  resolve_dockerfile(command, flags.text("file"));
+  resolve_context(command, flags.arguments.front(), flags.text("file"));
   request.destinations = flags.list("tag");
   request.push = flags.boolean("push");
   request.target = flags.text("target");
@@ -193,8 +209,7 @@ BuildCommand parse_build(const std::vector<std::string>& arguments) {
   const ParsedFlags flags = parse_flags(build_flags(), arguments);
   command.help = flags.help;
   if (command.help) return command;
-  if (flags.arguments.size() != 1)
-    usage(fmt::format("kiln build wants one CONTEXT, a directory; there are {}", flags.arguments.size()));
+  if (flags.arguments.size() != 1) usage(fmt::format("kiln build wants one CONTEXT; there are {}", flags.arguments.size()));
   command.warnings = flags.warnings;
   resolve_request(command, flags);
   resolve_log(command, flags);

@@ -16,6 +16,7 @@
 #include "io/base/error.hpp"
 #include "tools/command/progress.hpp"
 #include "tools/command/trace.hpp"
+#include "tools/command/values.hpp"
 #include "tools/command/work_directory.hpp"
 
 namespace kiln::tools {
@@ -73,22 +74,49 @@ std::string write_dockerfile(const std::string& directory, const std::string& te
   return path;
 }
 
-io::Task<void> build_into(io::Runtime& runtime, engine::BuildRequest request, engine::Progress& progress,
-                          engine::BuildResult& result) {
+bool is_url(const std::string& text) { return text.starts_with("http://") || text.starts_with("https://"); }
+
+// Context and Dockerfile, where they have to be fetched or could not be looked for before.
+io::Task<void> fetch_input(io::Runtime& runtime, engine::BuildRequest& request, const RunSettings& settings,
+                           engine::Progress& progress) {
+  io::http::ClientOptions options;
+  options.user_agent = "kiln/0.1";
+  io::http::Client http(runtime, std::move(options));
+  if (settings.context) {
+    const auto started = std::chrono::steady_clock::now();
+    request.context_directory =
+        co_await engine::fetch_context(runtime, http, *settings.context, request.work_directory + "/context");
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+    progress.message(fmt::format("context {} fetched in {:.2f} s", settings.context->url.substr(0, settings.context->url.find('#')),
+                                 took.count()));
+  }
+  if (is_url(settings.dockerfile)) {
+    request.dockerfile_path = request.work_directory + "/Dockerfile";
+    co_await engine::fetch_file(runtime, http, settings.dockerfile, request.dockerfile_path);
+  } else if (!settings.dockerfile.empty()) {
+    const std::string below = request.context_directory + "/" + settings.dockerfile;
+    request.dockerfile_path =
+        find_dockerfile(settings.dockerfile_from_here ? settings.dockerfile : below, request.context_directory);
+  }
+}
+
+io::Task<void> build_into(io::Runtime& runtime, engine::BuildRequest request, const RunSettings& settings,
+                          engine::Progress& progress, engine::BuildResult& result) {
+  if (settings.context || !settings.dockerfile.empty()) co_await fetch_input(runtime, request, settings, progress);
   result = co_await engine::build(runtime, std::move(request), progress);
 }
 
 // A build that fails has a trace, too.
-void build_traced(io::Runtime& runtime, engine::BuildRequest request, std::unique_ptr<engine::Progress> progress,
-                  const std::string& path, engine::BuildResult& result) {
+void build_traced(io::Runtime& runtime, engine::BuildRequest request, const RunSettings& settings,
+                  std::unique_ptr<engine::Progress> progress, engine::BuildResult& result) {
   TraceRecorder trace(std::move(progress));
   try {
-    runtime.run(build_into(runtime, std::move(request), trace, result));
+    runtime.run(build_into(runtime, std::move(request), settings, trace, result));
   } catch (const io::Error&) {
-    write_trace(trace, path);
+    write_trace(trace, settings.trace_file);
     throw;
   }
-  write_trace(trace, path);
+  write_trace(trace, settings.trace_file);
 }
 
 }  // namespace
@@ -110,9 +138,9 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
   {
     auto progress = settings.live ? make_live_progress() : make_plain_progress();
     if (settings.trace_file.empty()) {
-      runtime.run(build_into(runtime, std::move(request), *progress, result));
+      runtime.run(build_into(runtime, std::move(request), settings, *progress, result));
     } else {
-      build_traced(runtime, std::move(request), std::move(progress), settings.trace_file, result);
+      build_traced(runtime, std::move(request), settings, std::move(progress), result);
     }
   }
   log_summary(result);

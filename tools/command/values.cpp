@@ -118,9 +118,6 @@ void add_build_arg(engine::BuildRequest& request, const std::string& text) {
 
 std::string find_dockerfile(const std::string& path, const std::string& context) {
   std::error_code ignored;
-  if (path.find("://") != std::string::npos) {
-    throw io::Error(io::ErrorKind::unsupported, fmt::format("--dockerfile={}: Dockerfiles from a URL are not supported yet", path));
-  }
   if (fs::exists(path, ignored)) return fs::absolute(path);
   const std::string below = context + "/" + path;
   if (!context.empty() && fs::exists(below, ignored)) return fs::absolute(below);

@@ -1,0 +1,35 @@
+// Contexts that are not a directory here: archives from a file, standard input or a server, and git repositories.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "io/http/client.hpp"
+#include "io/loop/runtime.hpp"
+#include "io/loop/task.hpp"
+
+namespace kiln::engine {
+
+struct RemoteContext {
+  // tar://PATH, tar://stdin, https://HOST/ARCHIVE, git://HOST/PATH[#REF[#COMMIT]], https://HOST/PATH.git[#REF[#COMMIT]]
+  std::string url;
+  std::string sub_path;  // the directory within it; empty: all
+  std::map<std::string, std::string>
+      git_options;  // Kaniko's --git: branch, single-branch, depth, recurse-submodules, insecure-skip-tls
+};
+
+// True for what fetch_context takes; false for a path and dir://. Errors: io::Error(unsupported) naming the scheme of others.
+bool is_remote_context(const std::string& context);
+
+// Fetches it into `directory`, which is made, and gives the directory that is the context. Archives are tar, plain or compressed
+// by gzip, bzip2, xz or zstd; owners are not kept, because COPY does not keep them. git is the program: it must be there.
+// Errors: context, network, not_found, denied; each names the context.
+io::Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory);
+
+// A Dockerfile from an http:// or https:// URL, saved as `path`.
+io::Task<void> fetch_file(io::Runtime& runtime, io::http::Client& http, std::string url, std::string path);
+
+// Reads what --git=KEY=VALUE may say. Errors: io::Error(usage) naming the flag.
+void check_git_option(const std::string& key, const std::string& value);
+
+}  // namespace kiln::engine

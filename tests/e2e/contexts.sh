@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Contexts that are no directory: archives from files, standard input and servers, git repositories; Dockerfiles from URLs. Each
+# must give the image that the same directory gives. Usage: tests/e2e/contexts.sh BUILD-DIRECTORY
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd)
+WORK=$(mktemp -d /var/tmp/kiln-contexts.XXXXXX)
+servers=()
+trap 'kill "${servers[@]}" 2> /dev/null || true; rm -rf "$WORK"' EXIT
+source "$here/lib.sh"
+export KILN_FOREGROUND_CLEANUP=1 HOME="$WORK" GIT_CONFIG_NOSYSTEM=1 SOURCE_DATE_EPOCH=1800000000
+unset HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_DIR GIT_TOKEN GIT_USERNAME GIT_PASSWORD
+cd "$WORK"
+mkdir -p empty files project/app/sub
+printf 'FROM scratch\nCOPY . /app\n' > project/app/Dockerfile
+printf 'secret\n' > project/app/.dockerignore
+echo one > project/app/one
+ln project/app/one project/app/two
+ln -s sub/three project/app/link
+printf '#!/bin/sh\n' > project/app/sub/three
+echo hidden > project/app/secret
+chmod 750 project/app/sub/three
+mkdir -m 700 project/app/private
+find project -exec touch -h -d '2024-01-02 03:04:05 UTC' {} +
+
+# image NAME FLAGS...: the layers' diff ids of what is built, in NAME.
+image() { (cd empty && timeout 60 "$build/executor" --no-push --tar-path "$WORK/$1.tar" --log-format text "${@:2}" 2> "$WORK/log") &&
+  tar -xOf "$1.tar" manifest.json | python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["Config"])' | xargs tar -xOf "$1.tar" |
+  python3 -c 'import json,sys; print(json.load(sys.stdin)["rootfs"]["diff_ids"])' > "$1"; }
+like_directory() { image "$@" && cmp -s "$1" directory; }
+refused() {
+  local code=0
+  image refused "${@:2}" || code=$?
+  [ "$code" = 1 ] && grep -qF -- "$1" log || { cat log; return 1; }
+}
+check "a directory" image directory -c "$WORK/project/app"
+check "dir:// with --context-sub-path" like_directory dir -c "dir://$WORK/project" --context-sub-path app
+
+# -- archives ----------------------------------------------------------------------------------------------------------
+for kind in gzip xz zstd bzip2; do tar -C project/app --"$kind" -cf "files/app.tar.$kind" .; done
+tar -C project/app -cf files/app.tar .
+tar -czf files/project.tar.gz project
+for file in app.tar app.tar.gzip app.tar.xz app.tar.zstd app.tar.bzip2; do
+  check "tar://, $file" like_directory "$file" -c "tar://$WORK/files/$file"
+done
+check "--context-sub-path" like_directory sub -c "tar://$WORK/files/project.tar.gz" --context-sub-path project/app
+check "... that is not there" refused "no directory 'nothing'" -c "tar://$WORK/files/project.tar.gz" --context-sub-path nothing
+check "... and leads out" refused "no directory '../..'" -c "tar://$WORK/files/project.tar.gz" --context-sub-path ../..
+stdin() { like_directory stdin -c tar://stdin < files/app.tar.gzip; }
+check "tar://stdin" stdin
+check "what is no archive" refused "it is no tar archive" -c "tar://$WORK/project/app/Dockerfile"
+head -c 200 files/app.tar.gzip > files/broken
+check "a broken archive" refused "unpacking context" -c "tar://$WORK/files/broken"
+python3 -c "import tarfile, io
+with tarfile.open('files/evil.tar', 'w') as tar:
+    link = tarfile.TarInfo('out'); link.type = tarfile.SYMTYPE; link.linkname = '$WORK/empty'; tar.addfile(link)
+    tar.addfile(tarfile.TarInfo('out/x'))
+    tar.addfile(tarfile.TarInfo('Dockerfile'))"
+image evil -c "tar://$WORK/files/evil.tar" || true
+check "a link in an archive leads nowhere" [ ! -e empty/x ]
+
+# -- servers -----------------------------------------------------------------------------------------------------------
+openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1 2> /dev/null
+serve() { # serve NAME OPTIONS...: sets SERVER.
+  SERVER="127.0.0.1:$(free_port)"
+  python3 "$here/git_server.py" --listen "$SERVER" --root "$WORK/files" "${@:2}" > "$1.requests" 2> "$1.errors" &
+  servers+=($!)
+  wait_for_port "${SERVER##*:}"
+}
+serve files --certificate "$WORK/cert.pem" --key "$WORK/key.pem"
+export SSL_CERT_FILE="$WORK/cert.pem"
+check "https://" like_directory https -c "https://$SERVER/app.tar.gzip"
+check "... that is not there" refused "status 404" -c "https://$SERVER/nothing.tar.gz"
+cp project/app/Dockerfile files/Dockerfile
+check "a Dockerfile from a URL" like_directory url -c "$WORK/project/app" -f "https://$SERVER/Dockerfile"
+
+# -- git ---------------------------------------------------------------------------------------------------------------
+git() { command git -c user.name=t -c user.email=t@t -c init.defaultBranch=main "$@"; }
+git init -q repo
+for text in first second; do
+  printf 'FROM scratch\nCOPY text /\n' > repo/Dockerfile
+  echo "$text" > repo/text
+  git -C repo add .
+  GIT_AUTHOR_DATE='2024-01-01T00:00:00Z' GIT_COMMITTER_DATE='2024-01-01T00:00:00Z' git -C repo commit -qm "$text"
+  git -C repo tag "$text"
+done
+git -C repo branch old first
+git clone -q --bare repo files/repo.git
+first=$(git -C repo rev-parse first)
+serve git
+plain=$SERVER
+serve login --login tok:
+export GIT_PULL_METHOD=http
+text_of() { image "$@" && tar -xOf "$1.tar" manifest.json | python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["Layers"][0])' | xargs tar -xOf "$1.tar" | tar -xzO text; }
+gives() { local text; text=$(text_of git "${@:2}") && same "$text" "$1"; }
+check "git://" gives second -c "git://$plain/repo.git"
+check "... a tag" gives first -c "git://$plain/repo.git#refs/tags/first"
+check "... a branch" gives first -c "git://$plain/repo.git#old"
+check "... a commit" gives first -c "git://$plain/repo.git#$first"
+check "... a commit of a branch" gives first -c "git://$plain/repo.git#main#$first"
+check "... --git branch" gives first -c "git://$plain/repo.git" --git branch=old --git depth=0
+check "... a branch that is not there" refused "couldn't find remote ref nothing" -c "git://$plain/repo.git#nothing"
+check "... an option that is not there" refused "--git=branhc=old" -c "git://$plain/repo.git" --git branhc=old
+check "... no login" refused "context http://$SERVER/repo.git" -c "git://$SERVER/repo.git"
+GIT_TOKEN=tok check "GIT_TOKEN" gives second -c "git://$SERVER/repo.git"
+check "GIT_USERNAME" env GIT_USERNAME=tok GIT_PASSWORD= timeout 60 "$build/executor" --no-push -c "git://$SERVER/repo.git"
+check "a cloud's bucket" refused "s3:// is not supported" -c s3://bucket/key
+
+# -- kiln build --------------------------------------------------------------------------------------------------------
+kiln_stdin() { timeout 60 "$build/kiln" build --output type=docker,dest=kiln.tar - < files/app.tar.gzip; }
+check "kiln build -" kiln_stdin
+check "kiln build REPOSITORY#REF:DIRECTORY" bash -c "timeout 60 '$build/kiln' build -o type=docker,dest=kiln.tar 'http://$plain/repo.git#main:nothing' 2>&1 | grep -qF \"no directory 'nothing'\""
+
+echo "contexts: $passed passed, $failed failed"
+[ "$failed" = 0 ]
