@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -37,10 +38,6 @@ pid_t start_deletion(const std::string& trash) {
   execl("/proc/self/exe", "kiln", name.c_str(), trash.c_str(), static_cast<char*>(nullptr));
   _exit(1);
 }
-
-}  // namespace
-
-namespace {
 
 // An open directory that nobody else has locked, locked now; null: somebody has.
 io::UniqueFd lock_directory(const std::string& path) {
@@ -75,6 +72,22 @@ void delete_leftovers(const std::string& base) {
   }
 }
 
+// A new work directory and its lock. It gets a name that delete_leftovers() knows when it is locked, and not before: another
+// build that starts at this moment would take it for a leftover. Empty where none can be made; errno says why.
+std::pair<std::string, io::UniqueFd> make_locked(const std::string& base) {
+  std::string fresh = base + "/kiln-new-XXXXXX";
+  if (!mkdtemp(fresh.data())) return {};
+  io::UniqueFd lock = lock_directory(fresh);
+  // A RUN's user must be able to pass through to the root file system.
+  chmod(fresh.c_str(), 0711);
+  const std::string path = base + "/kiln-" + fresh.substr(fresh.size() - 6);
+  if (rename(fresh.c_str(), path.c_str()) == 0) return {path, std::move(lock)};
+  const int error = errno;
+  rmdir(fresh.c_str());
+  errno = error;
+  return {};
+}
+
 }  // namespace
 
 WorkDirectory::WorkDirectory(const std::vector<std::string>& bases) {
@@ -83,16 +96,14 @@ WorkDirectory::WorkDirectory(const std::vector<std::string>& bases) {
     std::error_code ignored;
     fs::create_directories(base, ignored);
     delete_leftovers(base);
-    std::string path = base + "/kiln-XXXXXX";
-    if (!mkdtemp(path.data())) {
+    auto [path, lock] = make_locked(base);
+    if (path.empty()) {
       refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", base, std::strerror(errno));
       continue;
     }
-    lock_ = lock_directory(path);
-    // A RUN's user must be able to pass through to the root file system.
-    chmod(path.c_str(), 0711);
+    lock_ = std::move(lock);
     base_ = base;
-    path_ = path;
+    path_ = std::move(path);
     return;
   }
   throw io::Error(
