@@ -117,6 +117,19 @@ check "a cache that lies" executor --cache --cache-repo "oci:$WORK/cache-dir/c" 
 check "gives the right image" same "$(cat "$WORK/digest")" "$expected"
 check "with a warning" grep -q 'building again without looking anything up' "$WORK/log"
 
+# kiln build, in docker's words.
+kiln_build() {
+  timeout 60 "$build/kiln" build --registry-map "docker.io=$REGISTRY" --reproducible -f "$WORK/Dockerfile" --progress plain \
+    --output "type=oci,dest=$WORK/image.tar" "$@" "$WORK/context" > "$WORK/digest" 2> "$WORK/log"
+}
+check "--cache-to" kiln_build --cache-to "type=local,dest=$WORK/kiln-cache"
+check "alone takes nothing" same "$(hits)" 0
+check "--cache-from" kiln_build --cache-from "type=local,src=$WORK/kiln-cache" --cache-to "type=local,dest=$WORK/kiln-cache,mode=max"
+check "takes every step" same "$(hits)" 6
+check "--no-cache" kiln_build --no-cache --cache-from "type=local,src=$WORK/kiln-cache"
+check "takes none" same "$(hits)" 0
+check "two caches are refused" bash -c "! '$build/kiln' build --cache-from a/b --cache-to c/d '$WORK/context' 2> '$WORK/log' && grep -q 'one cache' '$WORK/log'"
+
 # Gone, unreachable, expired, not written.
 check "a cache that cannot be reached" executor --cache --cache-repo "127.0.0.1:1/cache/none" -d "$REGISTRY/t/gone:1"
 check "is a warning" grep -q 'the layer cache cannot be read' "$WORK/log"

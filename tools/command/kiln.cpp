@@ -15,6 +15,7 @@
 
 #include "io/base/error.hpp"
 #include "oci/image/reference.hpp"
+#include "tools/command/cache_place.hpp"
 #include "tools/command/kiln_flags.hpp"
 #include "tools/command/logging.hpp"
 #include "tools/command/values.hpp"
@@ -141,6 +142,7 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   request.sandbox = parse_sandbox(flags.text("sandbox"));
   request.work_directory = flags.text("work-dir");
   resolve_registries(request.registries, flags);
+  resolve_docker_cache(request.cache, flags);
   if (request.push && request.destinations.empty()) usage("--push needs a name: -t NAME");
 }
 

@@ -14,7 +14,6 @@ constexpr FlagState honoured = FlagState::honoured;
 constexpr FlagState needless = FlagState::needless;
 constexpr FlagState refused = FlagState::refused;
 
-constexpr std::string_view no_cache_yet = "there is no layer cache yet";
 constexpr std::string_view no_attestations = "attestations are not made";
 
 constexpr auto flags = std::to_array<Flag>({
@@ -32,13 +31,13 @@ constexpr auto flags = std::to_array<Flag>({
     {"metadata-file", 0, text, "", "write digests and name as JSON"},
     {"quiet", 'q', boolean, "false", "print nothing but the image's id"},
     {"progress", 0, text, "auto", "auto, plain, tty, rawjson or quiet"},
-    {"no-cache", 0, boolean, "false", "every build is from scratch", needless},
-    {"no-cache-filter", 0, slice, "", "every build is from scratch", needless},
+    {"no-cache", 0, boolean, "false", "take nothing from --cache-from"},
+    {"no-cache-filter", 0, slice, "", "the cache is used for all stages or, by --no-cache, for none", refused},
     {"pull", 0, boolean, "false", "base images are always asked for", needless},
     {"rm", 0, boolean, "true", "there are no intermediate containers", needless},
     {"force-rm", 0, boolean, "false", "there are no intermediate containers", needless},
-    {"cache-from", 0, list, "", no_cache_yet, refused},
-    {"cache-to", 0, list, "", no_cache_yet, refused},
+    {"cache-from", 0, list, "", "take layers from REPOSITORY, type=registry,ref=REPOSITORY or type=local,src=DIRECTORY"},
+    {"cache-to", 0, list, "", "leave layers in the same place (dest=DIRECTORY)"},
     {"provenance", 0, text, "false", no_attestations, refused},
     {"sbom", 0, text, "false", no_attestations, refused},
     {"attest", 0, list, "", no_attestations, refused},
