@@ -153,7 +153,7 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   co_await publisher.prepare();
   const StageResultPtr target = co_await stages.run();
   co_await finish_transfers(session, *target);
-  co_await stages.clean_up();  // before files are written, which may be in "/"
+  co_await stages.clean_up(false);  // before files are written, which may be in "/"
   const oci::Image image = assemble(session, *target);
   co_await write_digest_files(session, image.manifest_digest);
   if (wants_files(session.request)) co_await write_outputs(session, image);
@@ -203,7 +203,7 @@ Task<BuildResult> build_once(io::Runtime& runtime, BuildRequest request, Progres
   }
   cache_failed = failure && session.cache_failed;
   if (failure) explain_full_disk(session, failure);
-  co_await stages.clean_up();
+  co_await stages.clean_up(failure && io::as_error(failure).kind() != io::ErrorKind::cancelled);
   if (failure) std::rethrow_exception(failure);
   co_return result;
 }

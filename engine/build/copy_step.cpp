@@ -1,5 +1,6 @@
 // COPY and ADD: where their sources come from.
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "engine/build/steps.hpp"
 #include "engine/plan/path.hpp"
@@ -53,7 +54,10 @@ Task<Changes> StageRunner::Steps::perform(const CopyStep& step, std::size_t numb
     changes = operation.take_changes();
   }
   co_await fetch_contents(changes);
-  if (number < last_run_) co_await stage_->rootfs->apply(*stage_->tree, changes);
+  if (number < last_run_) {
+    warn_of_mounts(changes);
+    co_await stage_->rootfs->apply(*stage_->tree, changes);
+  }
   co_return changes;
 }
 
@@ -131,8 +135,41 @@ Task<void> StageRunner::Steps::copy_from_stage(const CopyStep& step, CopyRules r
   CopyOperation operation(*stage_->tree, std::move(rules));
   const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
   const bool several = step.sources.size() + step.heredocs.size() > 1;
-  operation.copy(*source->tree, step.sources, step.destination, excludes, several);
+  const Tree files = co_await with_mounted_files(source, step);
+  operation.copy(files, step.sources, step.destination, excludes, several);
   changes = operation.take_changes();
+}
+
+// In place, what a RUN writes below a mount of the pod is in no layer, but a later COPY --from finds it there, as it does with
+// Kaniko: Dockerfiles that work in /workspace are common, and that is where a pod's context is. The mounts of the system and of
+// the service account stay out of reach.
+Task<Tree> StageRunner::Steps::with_mounted_files(StageResultPtr source, const CopyStep& step) {
+  Tree tree = *source->tree;
+  if (!source->rootfs || source->rootfs->shape() != RootfsShape::in_place) co_return tree;
+  const ProtectedPaths reserved({"/proc", "/sys", "/dev", "/run", "/var/run", session_.request.kiln_directory});
+  for (const auto& path : scan_roots(step.sources)) {
+    if (path.empty() || tree.find(path) || reserved.covers(path) || !source->rootfs->protected_paths().covers(path)) continue;
+    Context mounted("/", IgnoreMatcher());
+    const Tree found = co_await mounted.scan(session_.runtime, path);
+    found.walk(path, [&tree](const std::string& at, const Node& node) {
+      tree.put(at, node);
+      return true;
+    });
+  }
+  co_return tree;
+}
+
+// In place, a file that goes below a mount of the pod is in its layer, but a RUN sees what is mounted.
+void StageRunner::Steps::warn_of_mounts(const Changes& changes) const {
+  if (stage_->rootfs->shape() != RootfsShape::in_place) return;
+  for (const auto& change : changes) {
+    if (!stage_->rootfs->protected_paths().covers(change.path)) continue;
+    spdlog::warn(
+        "/{} is below a mount of this pod: the layer has it, but a RUN sees what is mounted there. Mount the context (or "
+        "whatever it is) at a path that the Dockerfile does not use",
+        change.path);
+    return;
+  }
 }
 
 // Contents that are still inside layer blobs become scratch files, each blob inflated once.

@@ -247,8 +247,8 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
 }
 
 // Elsewhere all is below the work directory, which its owner throws away.
-Task<void> StageRunner::clean_up() {
-  if (container_root_) co_await container_root_->give_back(root_keep_);
+Task<void> StageRunner::clean_up(bool failed) {
+  if (container_root_) co_await container_root_->give_back(root_keep_, failed);
 }
 
 }  // namespace kiln::engine

@@ -36,8 +36,9 @@ class StageRunner {
 
   // Runs the target and what it needs; gives the target's result.
   io::Task<StageResultPtr> run();
-  // In place: gives "/" back. Everything that is pushed or written must have been captured; more than once is once.
-  io::Task<void> clean_up();
+  // In place: gives "/" back, without the stage's files if the build has failed. Everything that is pushed or written must have
+  // been captured; more than once is once.
+  io::Task<void> clean_up(bool failed);
 
  private:
   struct Pending {

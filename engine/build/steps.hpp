@@ -37,6 +37,8 @@ class StageRunner::Steps {
   io::Task<Changes> perform(const CopyStep& step, std::size_t number, int id);
   io::Task<Changes> perform(const WorkdirStep& step, std::size_t number, int id);
   io::Task<void> copy_from_context(const CopyStep& step, CopyOperation& operation);
+  io::Task<Tree> with_mounted_files(StageResultPtr source, const CopyStep& step);
+  void warn_of_mounts(const Changes& changes) const;
   io::Task<void> copy_from_stage(const CopyStep& step, CopyRules rules, Changes& changes);
   io::Task<void> add_from_context(const CopyStep& step, CopyOperation& operation, const Tree& context);
   io::Task<void> fetch_contents(const Changes& changes);

@@ -129,12 +129,12 @@ void ContainerRoot::move_context(std::set<std::string>& keep) {
   keep.insert("/" + relative);
 }
 
-io::Task<void> ContainerRoot::give_back(std::set<std::string> keep) {
+io::Task<void> ContainerRoot::give_back(std::set<std::string> keep, bool failed) {
   if (!taken_) co_return;
   taken_ = false;
-  auto work = [this, &keep] {
+  auto work = [this, &keep, failed] {
     try {
-      put_back(keep);
+      put_back(keep, failed);
     } catch (const std::exception& error) {
       spdlog::warn("giving '/' back: {}", error.what());
     }
@@ -142,10 +142,10 @@ io::Task<void> ContainerRoot::give_back(std::set<std::string> keep) {
   co_await io::offload(runtime_.waiting(), work);
 }
 
-void ContainerRoot::put_back(const std::set<std::string>& keep) {
+void ContainerRoot::put_back(const std::set<std::string>& keep, bool failed) {
   const ProtectedPaths paths(keep);
   const io::UniqueFd root = open_directory("/");
-  if (settings_.cleanup || settings_.preserve_context) empty_root(root.get(), paths);
+  if (failed || settings_.cleanup || settings_.preserve_context) empty_root(root.get(), paths);
   const std::string before = directory_ + "/before";
   const bool wanted = settings_.preserve_context || !settings_.cleanup;
   if (wanted && !settings_.pre_cleanup && access(before.c_str(), F_OK) == 0) {

@@ -39,12 +39,12 @@ class ContainerRoot {
   // io::Error(unsupported) when "/" cannot be written, saying what to change.
   io::Task<void> take(std::set<std::string>& keep);
 
-  // The end, after a failure too. `keep` as take() left it. Errors are logged.
-  io::Task<void> give_back(std::set<std::string> keep);
+  // The end. `keep` as take() left it; `failed`: what the build has put into "/" is of no use. Errors are logged.
+  io::Task<void> give_back(std::set<std::string> keep, bool failed);
 
  private:
   void set_aside(std::set<std::string>& keep);
-  void put_back(const std::set<std::string>& keep);
+  void put_back(const std::set<std::string>& keep, bool failed);
   void move_context(std::set<std::string>& keep);
 
   io::Runtime& runtime_;

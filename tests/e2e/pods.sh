@@ -107,5 +107,65 @@ for profile in $profiles; do
   check "$profile: nothing of the new root was loaded" test ! -e "$WORK/results/hijacked"
 done
 
+# The images.
+blob_bytes() { skopeo inspect --raw "oci:$WORK/images/$1" | jq '[.layers[].size] | add'; }
+for variant in executor debug slim warmer; do
+  check "$variant is at most 25 MB" test "$(blob_bytes $variant)" -le 25000000
+done
+config_is() { same "$(jq -c "$2" "$WORK/$1.json")" "$3"; }
+check "executor: entrypoint, directory" config_is executor '[.config.Entrypoint, .config.WorkingDir, .config.Volumes]' '[["/kaniko/executor"],"/workspace",null]'
+check "executor: environment" config_is executor '.config.Env | sort' '["DOCKER_CONFIG=/kaniko/.docker/","DOCKER_CREDENTIAL_GCR_CONFIG=/kaniko/.config/gcloud/docker_credential_gcr_config.json","HOME=/root","PATH=/usr/local/bin:/kaniko","SSL_CERT_DIR=/kaniko/ssl/certs","USER=root"]'
+check "debug: path and volume" config_is debug '[(.config.Env[] | select(startswith("PATH="))), .config.Volumes]' '["PATH=/usr/local/bin:/kaniko:/busybox",{"/busybox":{}}]'
+check "slim: no directory, no docker config" config_is slim '[.config.WorkingDir, ([.config.Env[] | select(startswith("DOCKER"))] | length)]' '["/",0]'
+check "warmer: entrypoint" config_is warmer '.config.Entrypoint' '["/kaniko/warmer"]'
+check "debug: shells" test -L "$WORK/debug/rootfs/bin/sh" -a -x "$WORK/debug/rootfs/busybox/sh"
+check "any user may write to /kaniko" same "$(stat -c %a "$WORK/executor/rootfs/kaniko" "$WORK/executor/rootfs/kaniko/.docker" | sort -u)" 777
+# in_pod SCRIPT [OPTIONS...]: a shell script in the debug image in which `build` builds 03-run.
+in_pod() {
+  rm -rf "$WORK"/results/*
+  cat > "$WORK/results/script" <<SCRIPT
+build() { /kaniko/executor -f /dockerfiles/03-run -d "$REGISTRY/t/03-run:again" --registry-map docker.io=$REGISTRY --reproducible --digest-file /results/digest "\$@"; }
+$1
+SCRIPT
+  pod runtime-default debug --entrypoint "" --bind "$WORK/dockerfiles:/dockerfiles:ro" "${@:2}" -- /busybox/sh -e /results/script
+}
+check "ten starts in less than 0.3 s" in_pod 'read before rest < /proc/uptime; for i in 0 1 2 3 4 5 6 7 8 9; do /kaniko/executor version; done; read after rest < /proc/uptime
+test $((${after/./} - ${before/./})) -lt 30'
+expected=$(cat "$WORK/03-run.digest" 2> /dev/null || true)
+if [ -z "$expected" ]; then
+  timeout 120 "$build/executor" -c "$WORK/context" -f "$WORK/dockerfiles/03-run" --no-push --registry-map "docker.io=$REGISTRY" --reproducible \
+    --digest-file "$WORK/03-run.digest" > "$WORK/here.log" 2>&1
+  expected=$(cat "$WORK/03-run.digest")
+fi
+check "tools in the container come back" in_pod 'mkdir -p /tools /usr/bin; echo mine > /tools/mine; echo "echo hi" > /usr/bin/hi; build; cat /tools/mine; sh /usr/bin/hi; test -e /out.txt'
+check "and are in no layer" same "$(cat "$WORK/results/digest")" "$expected"
+check "--cleanup leaves / empty" in_pod 'mkdir /tools; build --cleanup; ls -d /bin /tools /out.txt /opt && exit 1; ls -a / ; test -z "$(ls -d /kaniko/kiln-* 2> /dev/null)"; build; test -e /out.txt'
+check "the same image after it" same "$(cat "$WORK/results/digest")" "$expected"
+check "--preserve-context leaves / as it was" in_pod 'mkdir -p /tools/a; echo x > /tools/a/b; build --cleanup --preserve-context; cat /tools/a/b; test ! -e /out.txt; test -L /bin/sh'
+check "--pre-cleanup deletes what was there" in_pod 'mkdir /tools; build --pre-cleanup; test ! -e /tools; test -e /out.txt'
+check "a context that is a plain directory survives" in_pod 'mkdir -p /src/app; echo FROM busybox > /src/app/Dockerfile; echo COPY f /f >> /src/app/Dockerfile; echo RUN test ! -e /src >> /src/app/Dockerfile; echo COPY f /src/app/ >> /src/app/Dockerfile
+echo RUN cat /src/app/f >> /src/app/Dockerfile; echo x > /src/app/f
+for i in 1 2; do /kaniko/executor -c /src/app --no-push --registry-map docker.io='"$REGISTRY"'; cat /src/app/f /src/app/Dockerfile; done'
+check "a build that was killed leaves nothing behind" in_pod '/kaniko/executor -f /dockerfiles/16-daemons --no-push --registry-map docker.io='"$REGISTRY"' & pid=$!; sleep 1; kill -9 $pid; sleep 0.2; ls -d /kaniko/kiln-*; build; sleep 0.5; test -z "$(ls -d /kaniko/kiln-* 2> /dev/null)"'
+
+# A Dockerfile that works where the pod has its context: what a RUN leaves there is found by a later COPY --from.
+printf 'FROM busybox AS builder\nWORKDIR /workspace\nCOPY hello.txt hello.txt\nRUN cat hello.txt > built\nFROM scratch\nCOPY --from=builder /workspace/built /\n' > "$WORK/dockerfiles/workspace"
+cp -r "$WORK/context" "$WORK/writable"
+check "a RUN that writes below a mount" in_pod '/kaniko/executor -c /context -f /dockerfiles/workspace --no-push --tar-path /results/image.tar --registry-map docker.io='"$REGISTRY" --bind "$WORK/writable:/context" --bind "$WORK/writable:/workspace"
+check "and a COPY --from of that" bash -c "skopeo inspect docker-archive:'$WORK/results/image.tar' > /dev/null && tar -xOf '$WORK/results/image.tar' --wildcards '*.tar.gz' | tar -tz | grep -qx built"
+
+# Full disks: the executor ends with a text that says which, and the next build works.
+printf 'FROM busybox\nRUN dd if=/dev/zero of=/big bs=1M count=400\n' > "$WORK/dockerfiles/fills"
+says() { grep -qE -- "$1" "$2" || { cat "$2"; return 1; }; }
+check "a RUN that fills the disk" in_pod 'code=0; /kaniko/executor -f /dockerfiles/fills --no-push --registry-map docker.io='"$REGISTRY"' > /results/log 2>&1 || code=$?; test $code != 0; build' --root-size 100000000
+check "is told" says "No space left on device" "$WORK/results/log"
+head -c 60000000 /dev/urandom > "$WORK/context/large"
+printf 'FROM busybox\nCOPY large /large\nRUN true\n' > "$WORK/dockerfiles/large"
+check "a COPY that does not fit" in_pod 'code=0; /kaniko/executor -f /dockerfiles/large --no-push --registry-map docker.io='"$REGISTRY"' > /results/log 2>&1 || code=$?; test $code != 0; build' --root-size 50000000
+check "is told with the room that is left" says "No space left on device.*MB left of.*emptyDir" "$WORK/results/log"
+
+# The pod manifests.
+check "manifests" "$here/pod/check_manifests" "$build/executor" "$here"/../../tools/pod/*.y*ml "$here/../../tools/pod/Jenkinsfile"
+
 echo "e2e pods: $passed passed, $failed failed"
 [ "$failed" = 0 ]
