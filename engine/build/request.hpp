@@ -61,6 +61,8 @@ struct BuildRequest {
   std::string dockerfile_path;                                   // absolute
   std::map<std::string, std::optional<std::string>> build_args;  // without a value: taken from `environment`
   std::string target;                                            // empty: the last stage
+  std::map<std::string, std::string> secrets;                    // --secret: id -> bytes
+  std::map<std::string, std::string> ssh_agents;                 // --ssh: id -> an agent's socket
   oci::Platform platform;
   // -- output
   std::vector<std::string> destinations;  // image references
@@ -87,11 +89,12 @@ struct BuildRequest {
   bool force = false;
   bool ignore_var_run = true;
   std::vector<std::string> ignore_paths;
-  std::string work_directory;     // for the spool, scratch files and Rootfs; the caller's to remove
-  std::string kiln_directory;     // where the program lives; never touched in place
-  bool pre_cleanup = false;       // in place: what "/" holds at the start is deleted, and not put back at the end
-  bool cleanup = false;           // in place: "/" is left empty
-  bool preserve_context = false;  // in place: "/" is left as it was found
+  std::string work_directory;          // for the spool, scratch files and Rootfs; the caller's to remove
+  std::string cache_mounts_directory;  // where RUN --mount=type=cache lives between builds; made when needed
+  std::string kiln_directory;          // where the program lives; never touched in place
+  bool pre_cleanup = false;            // in place: what "/" holds at the start is deleted, and not put back at the end
+  bool cleanup = false;                // in place: "/" is left empty
+  bool preserve_context = false;       // in place: "/" is left as it was found
   RegistrySettings registries;
   CacheSettings cache;
 };

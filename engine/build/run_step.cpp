@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/build/steps.hpp"
+#include "engine/build/run_mounts.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -24,6 +24,8 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t, int 
   request.gid = identity.gid;
   request.groups = identity.groups;
   request.no_network = step.no_network;
+  const auto hostname = session_.request.build_args.find("BUILDKIT_SANDBOX_HOSTNAME");
+  if (hostname != session_.request.build_args.end() && hostname->second) request.hostname = *hostname->second;
   request.on_line = [this, id](int stream, std::string_view line) { session_.progress.step_output(id, stream, line); };
 
   Rootfs& root = *stage_->rootfs;
@@ -33,11 +35,7 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t, int 
     const PhaseClock::Activity snapshot(session_.clock, "snapshot");
     co_await detector_->arm(root, *stage_->tree);
   }
-  io::ExitStatus status;
-  {
-    const PhaseClock::Activity running(session_.clock, "run");
-    status = co_await sandbox_->run(root, std::move(request));
-  }
+  const io::ExitStatus status = co_await execute(step, std::move(request));
   if (!status.ok()) {
     throw io::Error(io::ErrorKind::process, status.signal != 0 ? fmt::format("the command was ended by signal {}", status.signal)
                                                                : fmt::format("the command failed with exit code {}", status.code))
@@ -48,6 +46,24 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t, int 
   Changes changes = co_await detector_->detect(root, *stage_->tree);
   root.leave_out_bare(before, *stage_->tree, changes);
   co_return changes;
+}
+
+// With its mounts, which are given up whatever happens.
+Task<io::ExitStatus> StageRunner::Steps::execute(const RunStep& step, RunRequest request) {
+  Mounts mounts(*this, step);
+  io::ExitStatus status;
+  std::exception_ptr failure;
+  try {
+    co_await mounts.prepare(request);
+    const PhaseClock::Activity running(session_.clock, "run");
+    status = co_await sandbox_->run(*stage_->rootfs, *stage_->tree, std::move(request));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await mounts.finish();
+  if (failure) std::rethrow_exception(failure);
+  co_return status;
 }
 
 }  // namespace kiln::engine

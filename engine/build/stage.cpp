@@ -155,6 +155,8 @@ Task<void> StageRunner::take_root(int index, StageResultPtr stage, std::vector<o
   if (!in_place_) {
     root_keep_ = protected_paths(SandboxKind::in_place, request.kiln_directory, request.ignore_var_run, request.ignore_paths);
     root_keep_.merge(paths_read_by_builds());
+    root_keep_.insert(request.cache_mounts_directory);
+    for (const auto& agent : request.ssh_agents) root_keep_.insert(agent.second);
     co_await container_root_->take(root_keep_);
   } else if (!container_root_->renames()) {
     throw io::Error(
@@ -188,10 +190,19 @@ void StageRunner::release_root(int index) {
 // Sources are waited for before "/" is taken: a stage that has it must not wait for one that needs it.
 Task<void> StageRunner::wait_for_sources(const ResolvedStage& resolved, std::size_t first) {
   for (std::size_t i = first; i < resolved.steps.size(); ++i) {
-    const auto* copy = std::get_if<CopyStep>(&resolved.steps[i].action);
-    if (!copy || !copy->from) continue;
-    const StageResultPtr source = co_await start_from(*copy->from);
-    co_await ensure_tree(source);
+    const auto& action = resolved.steps[i].action;
+    std::vector<Source> sources;
+    if (const auto* copy = std::get_if<CopyStep>(&action)) {
+      if (copy->from) sources.push_back(*copy->from);
+    } else if (const auto* run = std::get_if<RunStep>(&action)) {
+      for (const auto& mount : run->mounts) {
+        if (mount.from) sources.push_back(*mount.from);
+      }
+    }
+    for (const auto& named : sources) {
+      const StageResultPtr source = co_await start_from(named);
+      co_await ensure_tree(source);
+    }
   }
 }
 

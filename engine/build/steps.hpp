@@ -34,6 +34,7 @@ class StageRunner::Steps {
  private:
   io::Task<void> run_step(std::size_t number);
   io::Task<Changes> perform(const RunStep& step, std::size_t number, int id);
+  io::Task<io::ExitStatus> execute(const RunStep& step, RunRequest request);
   io::Task<Changes> perform(const CopyStep& step, std::size_t number, int id);
   io::Task<Changes> perform(const WorkdirStep& step, std::size_t number, int id);
   io::Task<void> copy_from_context(const CopyStep& step, CopyOperation& operation);
@@ -49,6 +50,9 @@ class StageRunner::Steps {
   io::Task<void> capture(Changes changes, const std::string& key);
   Changes accumulated() const;
 
+  class Mounts;  // what one RUN finds mounted
+  friend class Mounts;
+
   StageRunner& runner_;
   Session& session_;
   int index_;
@@ -60,7 +64,8 @@ class StageRunner::Steps {
   Tree before_all_;                // for --single-snapshot
   std::set<std::string> touched_;
   std::unique_ptr<Detector> detector_;
-  std::unique_ptr<RootReading> reading_;  // in place, while files of another stage are read
+  std::unique_ptr<RootReading> reading_;             // in place, while files of another stage are read
+  std::map<std::string, std::string> mount_copies_;  // sources of RUN --mount as files of their own, for later RUNs too
 };
 
 }  // namespace kiln::engine

@@ -25,10 +25,12 @@ std::string stage_key(const std::string& base, const std::string& settings) {
 
 std::string run_key(const std::string& before, const RunStep& step, const std::vector<std::string>& inputs) {
   KeyBuilder key("RUN");
-  key.field("before", before).list("arguments", step.arguments).field("input", step.input).list("environment", step.environment);
+  key.field("before", before).list("arguments", step.arguments).field("input", step.script).list("environment", step.environment);
   key.field("user", step.user).field("directory", step.working_directory).number("no network", step.no_network ? 1 : 0);
   std::vector<std::string> mounts;
-  for (const auto& mount : step.mounts) mounts.push_back(mount.text);
+  for (const auto& [mount, from] : step.mounts) {
+    for (const auto& text : {mount.text, mount.target, mount.source, mount.id}) mounts.push_back(text);
+  }
   return key.list("mounts", mounts).list("inputs", inputs).finish();
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/dockerfile/expand.hpp"
 #include "engine/dockerfile/suggest.hpp"
+#include "engine/mounts/mount.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -116,12 +117,27 @@ class Planner {
     stage.name = stage.named ? lower(from.name) : fmt::format("stage-{}", index);
     stage.base = resolve_base(index, text.from, from);
     for (const auto& instruction : text.instructions) {
-      const auto* copy = std::get_if<dockerfile::Copy>(&instruction.body);
-      if (!copy || !copy->from) continue;
-      const Source source = source_of(index, instruction, *copy->from);
-      if (source.kind == Source::Kind::stage) stage.copies_from.insert(source.stage);
+      for (const auto& name : sources_named(instruction)) {
+        const Source source = source_of(index, instruction, name);
+        if (source.kind == Source::Kind::stage) stage.copies_from.insert(source.stage);
+      }
     }
     plan_.stages.push_back(std::move(stage));
+  }
+
+  std::vector<std::string> sources_named(const Instruction& instruction) {
+    std::vector<std::string> names;
+    if (const auto* copy = std::get_if<dockerfile::Copy>(&instruction.body)) {
+      if (copy->from) names.push_back(*copy->from);
+    } else if (const auto* run = std::get_if<dockerfile::Run>(&instruction.body)) {
+      try {
+        for (const auto& mount : run->mounts) names.push_back(mount_from(mount.text));
+      } catch (const io::Error& error) {
+        throw error_at(file_name_, instruction, error.message());
+      }
+      std::erase_if(names, [](const std::string& name) { return name.empty() || name == "scratch"; });
+    }
+    return names;
   }
 
   Source source_of(int index, const Instruction& instruction, const std::string& text) {

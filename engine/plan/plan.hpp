@@ -29,7 +29,7 @@ struct PlannedStage {
   Source base;
   const dockerfile::StageText* text = nullptr;  // in Plan::file
   bool needed = false;
-  std::set<int> copies_from;  // stages that COPY --from of this stage reads
+  std::set<int> copies_from;  // stages that COPY --from and RUN --mount=from= of this stage read
 };
 
 struct PlanOptions {

@@ -11,18 +11,26 @@
 #include <variant>
 #include <vector>
 
+#include "engine/mounts/mount.hpp"
 #include "engine/plan/plan.hpp"
 #include "oci/image/config.hpp"
 
 namespace kiln::engine {
 
+// A mount of a RUN, placed, and what its from= means; nothing: the build context (cache: an empty directory).
+struct RunMount {
+  Mount mount;
+  std::optional<Source> from;
+};
+
 struct RunStep {
   std::vector<std::string> arguments;
-  std::string input;                     // what standard input reads (heredoc scripts); usually empty
+  std::string script;                    // of a heredoc that starts with #!: executed as `script_path`; usually empty
+  std::string script_path;               // absolute
   std::vector<std::string> environment;  // NAME=value: ENV, then ARGs in scope, then proxies; HOME is added when it runs
   std::string user;                      // as in the config; resolved in the image when it runs
   std::string working_directory;
-  std::vector<dockerfile::MountFlag> mounts;
+  std::vector<RunMount> mounts;
   bool no_network = false;
 };
 

@@ -25,17 +25,20 @@ bool is_proxy_name(const std::string& name) {
 }
 
 void refuse_run_flags(const dockerfile::Run& run) {
-  if (!run.mounts.empty()) {
-    throw io::Error(io::ErrorKind::unsupported, fmt::format("RUN --mount={} is not supported yet", run.mounts.front().text));
-  }
   if (run.network && *run.network != "default" && *run.network != "none" && *run.network != "host") {
     throw io::Error(io::ErrorKind::dockerfile, fmt::format("invalid network mode: {}", *run.network));
   }
+  if (run.security == "insecure") {
+    throw io::Error(io::ErrorKind::unsupported,
+                    "RUN --security=insecure cannot be honoured: a build in a pod has no privileges to give to a command");
+  }
   if (run.security && *run.security != "sandbox") {
-    throw io::Error(io::ErrorKind::unsupported, fmt::format("RUN --security={} cannot be honoured here", *run.security));
+    throw io::Error(io::ErrorKind::dockerfile, fmt::format("security mode \"{}\" is not valid", *run.security));
   }
   if (!run.devices.empty()) {
-    throw io::Error(io::ErrorKind::unsupported, fmt::format("RUN --device={} cannot be honoured here", run.devices.front()));
+    throw io::Error(
+        io::ErrorKind::unsupported,
+        fmt::format("RUN --device={} cannot be honoured: kiln has no devices to give to a command", run.devices.front()));
   }
 }
 
@@ -70,21 +73,46 @@ std::vector<std::string> StageResolver::words_of(const dockerfile::CommandLine& 
   return words;
 }
 
+std::vector<RunMount> StageResolver::mounts_of(const dockerfile::Run& run) const {
+  std::vector<Mount> mounts;
+  for (const auto& flag : run.mounts) {
+    mounts.push_back(parse_mount(flag.text, [this](const std::string& word) { return expand(word); }));
+  }
+  place_mounts(mounts, result_.config.working_dir);
+  std::vector<RunMount> resolved;
+  for (auto& mount : mounts) {
+    const std::string from = mount_from(mount.text);
+    RunMount placed{std::move(mount), std::nullopt};
+    if (from == "scratch") {
+      placed.from = Source();
+    } else if (!from.empty()) {
+      placed.from = resolve_from(plan_, stage_.index, from);
+    }
+    resolved.push_back(std::move(placed));
+  }
+  return resolved;
+}
+
 void StageResolver::apply(const dockerfile::Run& run) {
   refuse_run_flags(run);
   RunStep step;
   if (run.command.script) {
-    if (run.command.heredocs.front().body.starts_with("#!")) {
-      throw io::Error(io::ErrorKind::unsupported, "RUN with a heredoc that starts with #! is not supported yet");
-    }
+    const dockerfile::Heredoc& heredoc = run.command.heredocs.front();
     step.arguments = shell();
-    step.arguments.push_back(run.command.heredocs.front().body);
+    if (heredoc.body.starts_with("#!")) {
+      step.script = heredoc.body;
+      step.script_path = "/dev/pipes/" + heredoc.name;
+      step.arguments.push_back(step.script_path);
+    } else {
+      step.arguments.push_back(heredoc.body);
+    }
   } else {
     step.arguments = words_of(run.command);
   }
   step.user = result_.config.user;
   step.working_directory = result_.config.working_dir;
   step.no_network = run.network == "none";
+  step.mounts = mounts_of(run);
   std::vector<std::string> args_in_force;
   step.environment = result_.config.env;
   for (const auto& name : arg_order_) {

@@ -39,6 +39,7 @@ class StageResolver {
   // -- commands
   std::vector<std::string> shell() const;
   std::vector<std::string> words_of(const dockerfile::CommandLine& command) const;
+  std::vector<RunMount> mounts_of(const dockerfile::Run& run) const;
   void add_proxies(std::vector<std::string>& environment) const;
 
   // -- instructions that run or change files

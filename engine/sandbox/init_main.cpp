@@ -72,6 +72,7 @@ pid_t fork_into(const Body& body) {
     throw io::Error(io::ErrorKind::unsupported, "setting the host name was refused");
   }
   mount_system(root, request);
+  mount_for_run(root, request);
   change_root(root);
   const pid_t command = fork_into([&] {
     limit_capabilities();

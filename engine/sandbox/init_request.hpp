@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/sandbox/sandbox_mount.hpp"
+
 namespace kiln::engine {
 
 struct InitRequest {
@@ -19,6 +21,7 @@ struct InitRequest {
   std::string hostname;
   std::string resolv_conf;  // files to bind; empty: none
   std::string hosts;
+  std::vector<SandboxMount> mounts;  // in the order to mount them
   // the command
   std::vector<std::string> arguments;
   std::vector<std::string> environment;

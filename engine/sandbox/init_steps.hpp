@@ -17,6 +17,8 @@ void enter_other_namespaces(bool no_network);
 std::string mount_root(const InitRequest& request);
 // /proc, /dev, /sys, resolv.conf and hosts below `root`; targets are resolved below it without following links.
 void mount_system(const std::string& root, const InitRequest& request);
+// The RUN's own mounts, in their order.
+void mount_for_run(const std::string& root, const InitRequest& request);
 // Makes `root` the root of this process and lets go of everything else.
 void change_root(const std::string& root);
 

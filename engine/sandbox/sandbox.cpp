@@ -12,6 +12,8 @@
 
 #include "engine/plan/path.hpp"
 #include "engine/sandbox/init_request.hpp"
+#include "engine/sandbox/mount_points.hpp"
+#include "engine/sandbox/placed_mounts.hpp"
 #include "engine/sandbox/reexec.hpp"
 #include "io/base/error.hpp"
 #include "io/file/open_beneath.hpp"
@@ -67,7 +69,7 @@ class UsernsSandbox final : public Sandbox {
   SandboxKind kind() const noexcept override { return SandboxKind::userns; }
   RootfsShape shape() const noexcept override { return choice_.overlay ? RootfsShape::overlay : RootfsShape::plain; }
 
-  Task<io::ExitStatus> run(Rootfs& root, RunRequest request) override {
+  Task<io::ExitStatus> run(Rootfs& root, Tree& tree, RunRequest request) override {
     InitRequest init;
     init.mode = InitRequest::Mode::run_userns;
     fill_command(init, request);
@@ -76,7 +78,18 @@ class UsernsSandbox final : public Sandbox {
     init.overlay = root.shape() == RootfsShape::overlay;
     init.all_ids = choice_.all_ids;
     prepare_mount_points(root, init);
-    const io::ExitStatus status = co_await run_init(runtime_, std::move(init), std::move(request.on_line));
+    init.mounts = std::move(request.mounts);
+    MountPoints points(root.directories().back()->directory.get(), tree, root.protected_paths());
+    io::ExitStatus status;
+    std::exception_ptr failure;
+    try {
+      make_points(points, init.mounts);
+      status = co_await run_init(runtime_, std::move(init), std::move(request.on_line));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    points.clear();
+    if (failure) std::rethrow_exception(failure);
     co_return status;
   }
 
@@ -94,6 +107,20 @@ class UsernsSandbox final : public Sandbox {
     write_file(init.hosts, hosts_text(init.hostname));
   }
 
+  // Those inside other mounts are made where they then are.
+  static void make_points(MountPoints& points, const std::vector<SandboxMount>& mounts) {
+    std::vector<std::string> covered = {"proc", "dev", "sys"};
+    for (const auto& mount : mounts) {
+      const bool inside = std::any_of(covered.begin(), covered.end(), [&](const std::string& path) {
+        return mount.target == path || mount.target.starts_with(path + "/");
+      });
+      if (!inside) {
+        points.make(mount.target, mount.is_directory());
+        covered.push_back(mount.target);
+      }
+    }
+  }
+
   io::Runtime& runtime_;
   SandboxChoice choice_;
 };
@@ -104,14 +131,31 @@ class InPlaceSandbox final : public Sandbox {
   SandboxKind kind() const noexcept override { return SandboxKind::in_place; }
   RootfsShape shape() const noexcept override { return RootfsShape::in_place; }
 
-  Task<io::ExitStatus> run(Rootfs&, RunRequest request) override {
+  Task<io::ExitStatus> run(Rootfs& root, Tree& tree, RunRequest request) override {
     if (request.no_network) {
       throw io::Error(io::ErrorKind::unsupported, "RUN --network=none cannot be honoured in place: it needs the userns sandbox");
     }
     InitRequest init;
     init.mode = InitRequest::Mode::run_in_place;
     fill_command(init, request);
-    const io::ExitStatus status = co_await run_init(runtime_, std::move(init), std::move(request.on_line));
+    PlacedMounts placed(root.directories().back()->directory.get(), tree, root.protected_paths(),
+                        root.work_directory() + "/mounts");
+    io::ExitStatus status;
+    std::exception_ptr failure;
+    try {
+      if (!request.mounts.empty()) {
+        auto place = [&placed, &request] { placed.place(request.mounts); };
+        co_await io::offload(runtime_.waiting(), place);
+      }
+      status = co_await run_init(runtime_, std::move(init), std::move(request.on_line));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    // Cancelled or not: nothing of the mounts stays.
+    if (failure) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    auto take_back = [&placed] { placed.take_back(); };
+    co_await io::offload(runtime_.waiting(), take_back);
+    if (failure) std::rethrow_exception(failure);
     co_return status;
   }
 

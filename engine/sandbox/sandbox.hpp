@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/rootfs/rootfs.hpp"
+#include "engine/sandbox/sandbox_mount.hpp"
 #include "io/loop/runtime.hpp"
 #include "io/process/child.hpp"
 
@@ -54,7 +55,8 @@ struct RunRequest {
   std::uint32_t gid = 0;
   std::vector<std::uint32_t> groups;  // supplementary
   std::string hostname = "buildkitsandbox";
-  bool no_network = false;  // --network=none
+  bool no_network = false;           // --network=none
+  std::vector<SandboxMount> mounts;  // parents before what is inside them
   std::function<void(int stream, std::string_view line)> on_line;
 };
 
@@ -64,11 +66,11 @@ class Sandbox {
   virtual SandboxKind kind() const noexcept = 0;
   virtual RootfsShape shape() const noexcept = 0;
   // Runs to the end, whatever the exit status; nothing of it is alive or mounted afterwards, cancelled or not.
-  // Stubs that had to be made for mounts (/proc, /etc/resolv.conf, ...) are removed again and their parents' times
-  // restored, unless the command itself put something there.
+  // Mount points that had to be made are removed again and their parents' times restored, unless the command itself put
+  // something there. `tree` is what is in the root; in place the stamps of what was moved out of a mount's way are renewed.
   // Errors: Error(process) when the command cannot be started (exit code 127 not found, 126 not executable),
   // Error(unsupported) for what this sandbox cannot honour, naming it.
-  virtual io::Task<io::ExitStatus> run(Rootfs& root, RunRequest request) = 0;
+  virtual io::Task<io::ExitStatus> run(Rootfs& root, Tree& tree, RunRequest request) = 0;
 };
 
 std::unique_ptr<Sandbox> make_sandbox(io::Runtime& runtime, const SandboxChoice& choice);

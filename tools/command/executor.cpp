@@ -14,6 +14,7 @@
 #include "tools/command/executor_flags.hpp"
 #include "tools/command/flags.hpp"
 #include "tools/command/logging.hpp"
+#include "tools/command/secrets.hpp"
 #include "tools/command/values.hpp"
 
 namespace kiln::tools {
@@ -56,6 +57,9 @@ void resolve_input(ExecutorCommand& command, const ParsedFlags& flags) {
   engine::BuildRequest& request = command.request;
   resolve_context(command, flags);
   for (const auto& text : flags.list("build-arg")) add_build_arg(request, text);
+  for (const auto& text : flags.list("secret")) add_secret(request, text);
+  for (const auto& text : flags.list("ssh")) add_ssh_agent(request, text);
+  if (flags.given("cache-dir")) request.cache_mounts_directory = fs::absolute(flags.text("cache-dir") + "/kiln-cache-mounts");
   const auto targets = flags.list("target");
   if (targets.size() > 1) {
     throw io::Error(io::ErrorKind::unsupported, fmt::format("--target={}: one target a build", fmt::join(targets, ",")));

@@ -30,7 +30,8 @@ constexpr auto flags = std::to_array<Flag>({
      "customPlatform"},
     {"git", 0, list, "",
      "of a git context: branch=NAME, depth=N (unset: 1; 0: everything), recurse-submodules=true, insecure-skip-tls=true"},
-    {"secret", 0, list, "", "not supported yet", refused},
+    {"secret", 0, list, "", "for RUN --mount=type=secret: id=NAME[,src=FILE|,env=VARIABLE]"},
+    {"ssh", 0, list, "", "kiln's own: for RUN --mount=type=ssh: default, NAME or NAME=SOCKET of an agent"},
     {"single-snapshot", 0, boolean, "false", "one layer a stage"},
     {"snapshot-mode", 0, text, "", "full, redo or time; unset: the fastest that misses nothing", honoured, "snapshotMode"},
     {"use-new-run", 0, boolean, "false", "changes are found without it", needless},
@@ -85,7 +86,7 @@ constexpr auto flags = std::to_array<Flag>({
     // Layer cache
     {"cache", 0, boolean, "false", "take layers of earlier builds from the cache, and leave this build's there"},
     {"cache-repo", 0, text, "", "where the cache is: a repository, or oci:/dir; unset: <first destination>/cache"},
-    {"cache-dir", 0, text, "/cache", "base images come from the registry, in parallel", needless},
+    {"cache-dir", 0, text, "/cache", "where RUN --mount=type=cache is kept if given; unset: beside the working files"},
     {"cache-ttl", 0, text, "336h", "older entries of the cache are not used"},
     {"cache-run-layers", 0, boolean, "true", "cache what RUN makes"},
     {"cache-copy-layers", 0, boolean, "false", "what COPY, ADD and WORKDIR make is always cached: it costs nothing here", needless},

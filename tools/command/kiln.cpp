@@ -18,6 +18,7 @@
 #include "tools/command/cache_place.hpp"
 #include "tools/command/kiln_flags.hpp"
 #include "tools/command/logging.hpp"
+#include "tools/command/secrets.hpp"
 #include "tools/command/values.hpp"
 
 namespace kiln::tools {
@@ -131,6 +132,9 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   request.format = parse_image_format("--image-format", flags.text("image-format"));
   for (const auto& text : flags.list("output")) add_output(request, text);
   for (const auto& text : flags.list("build-arg")) add_build_arg(request, text);
+  for (const auto& text : flags.list("secret")) add_secret(request, text);
+  for (const auto& text : flags.list("ssh")) add_ssh_agent(request, text);
+  if (flags.given("cache-dir")) request.cache_mounts_directory = fs::absolute(flags.text("cache-dir") + "/kiln-cache-mounts");
   for (const auto& text : flags.list("label"))
     request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
   for (const auto& text : flags.list("annotation")) {

@@ -128,6 +128,9 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
   WorkDirectory work(request.work_directory.empty() ? work_bases(settings.kaniko_directory, request.kiln_directory)
                                                     : std::vector<std::string>{request.work_directory});
   if (request.cleanup) work.delete_in_foreground();
+  if (request.cache_mounts_directory.empty()) {
+    request.cache_mounts_directory = fs::absolute(fs::path(work.path()).parent_path() / "kiln-cache-mounts");
+  }
   request.work_directory = work.path();
   request.ignore_paths.push_back(work.path());
   if (settings.dockerfile_text) request.dockerfile_path = write_dockerfile(work.path(), *settings.dockerfile_text);
