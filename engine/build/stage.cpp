@@ -239,7 +239,8 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   std::exception_ptr failure;
   try {
     if (last_run > 0) {
-      co_await wait_for_sources(resolved, first);
+      const SandboxChoice* choice = co_await session_.choose_sandbox();
+      if (choice->kind == SandboxKind::in_place) co_await wait_for_sources(resolved, first);
       co_await make_rootfs(index, stage);
       sandbox = make_sandbox(session_.runtime, *session_.sandbox);
     } else {

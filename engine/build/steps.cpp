@@ -44,6 +44,9 @@ Task<void> StageRunner::Steps::run(std::size_t first) {
 
 Task<void> StageRunner::Steps::run_step(std::size_t number) {
   const Step& step = resolved_.steps[number];
+  const auto* from_elsewhere = std::get_if<CopyStep>(&step.action);
+  // Waiting for another stage is not this step's time.
+  if (from_elsewhere && from_elsewhere->from) co_await runner_.start_from(*from_elsewhere->from);
   const Progress::StepInfo info = info_of(session_, *stage_, resolved_, number);
   session_.progress.step_started(info);
   const auto started = std::chrono::steady_clock::now();

@@ -145,7 +145,7 @@ pid=$(executor_pid)
 for _ in $(seq 50); do pgrep -f '[s]leep 100' > /dev/null && break; sleep 0.1; done
 kill -TERM "$pid"
 stopped=no
-for _ in $(seq 20); do kill -0 "$pid" 2> /dev/null || { stopped=yes; break; }; sleep 0.1; done
+for _ in $(seq 50); do kill -0 "$pid" 2> /dev/null || { stopped=yes; break; }; sleep 0.1; done
 check "SIGTERM ends a build" same "$stopped" yes
 check "and what it started" bash -c "! pgrep -f '[s]leep 100'"
 

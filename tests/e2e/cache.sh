@@ -128,7 +128,7 @@ check "--cache-from" kiln_build --cache-from "type=local,src=$WORK/kiln-cache" -
 check "takes every step" same "$(hits)" 6
 check "--no-cache" kiln_build --no-cache --cache-from "type=local,src=$WORK/kiln-cache"
 check "takes none" same "$(hits)" 0
-check "two caches are refused" bash -c "! '$build/kiln' build --cache-from a/b --cache-to c/d '$WORK/context' 2> '$WORK/log' && grep -q 'one cache' '$WORK/log'"
+check "two caches are refused" bash -c "! '$build/kiln' build --cache-from a/b --cache-to c/d -f '$WORK/Dockerfile' '$WORK/context' 2> '$WORK/log' && grep -q 'one cache' '$WORK/log'"
 
 # Gone, unreachable, expired, not written.
 check "a cache that cannot be reached" executor --cache --cache-repo "127.0.0.1:1/cache/none" -d "$REGISTRY/t/gone:1"
