@@ -19,6 +19,7 @@
 #include "engine/build/session.hpp"
 #include "engine/build/stage.hpp"
 #include "engine/dockerfile/directives.hpp"
+#include "engine/plan/print.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -149,6 +150,8 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   read_dockerfile(session);
   open_context(session);
   plan_stages(session);
+  if (session.request.print_plan || session.request.dry_run) session.progress.plan(print_plan(session.plan));
+  if (session.request.dry_run) co_return BuildResult();
   if (session.request.cache.enabled) session.cache = std::make_unique<LayerCache>(session);
   co_await publisher.prepare();
   const StageResultPtr target = co_await stages.run();

@@ -1,6 +1,7 @@
 #include "engine/build/publisher.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -60,10 +61,25 @@ Publisher::Publisher(Session& session, const std::vector<std::string>& destinati
   }
 }
 
+// Before anything is built: what cannot be pushed need not be.
+Task<void> Publisher::check_push(Target& target) {
+  std::optional<io::Error> failure;
+  try {
+    co_await target.registry->check_push(target.repository);
+  } catch (const io::Error& error) {
+    failure = error;
+  }
+  if (!failure) co_return;
+  if (failure->kind() != io::ErrorKind::denied) throw *failure;
+  const char* hint = std::getenv("DOCKER_AUTH_CONFIG") ? "; DOCKER_AUTH_CONFIG is set and comes before config.json" : "";
+  throw io::Error(io::ErrorKind::denied,
+                  fmt::format("{}{}; nothing was built (--skip-push-permission-check builds first)", failure->message(), hint));
+}
+
 Task<void> Publisher::prepare() {
   const PhaseClock::Activity resolving(session_.clock, "resolve");
   for (auto& target : targets_) {
-    if (!session_.request.registries.skip_push_check) co_await target.registry->check_push(target.repository);
+    if (!session_.request.registries.skip_push_check) co_await check_push(target);
     target.empty = co_await target.registry->is_empty(target.repository);
   }
 }

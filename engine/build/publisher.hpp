@@ -30,6 +30,7 @@ class Publisher {
     bool empty = false;
     std::vector<oci::Reference> references;
   };
+  io::Task<void> check_push(Target& target);
   io::Task<void> push_to_all(ImageLayerPtr layer);
   io::Task<void> push_to(Target& target, ImageLayerPtr layer, std::string mount_from);
   io::Task<bool> already_there(Target& target, ImageLayerPtr layer, std::string mount_from);

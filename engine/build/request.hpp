@@ -95,6 +95,8 @@ struct BuildRequest {
   bool pre_cleanup = false;            // in place: what "/" holds at the start is deleted, and not put back at the end
   bool cleanup = false;                // in place: "/" is left empty
   bool preserve_context = false;       // in place: "/" is left as it was found
+  bool print_plan = false;             // tell it to the progress before anything runs
+  bool dry_run = false;                // and stop then
   RegistrySettings registries;
   CacheSettings cache;
 };
@@ -118,6 +120,7 @@ class Progress {
   virtual void transfer_started(int /*id*/, std::string_view /*what*/, std::uint64_t /*total*/) {}
   virtual void transfer_advanced(int /*id*/, std::uint64_t /*bytes*/) {}  // more bytes
   virtual void transfer_finished(int /*id*/, std::string_view /*note*/) {}
+  virtual void plan(std::string_view /*text*/) {}     // several lines; only if asked for
   virtual void message(std::string_view /*text*/) {}  // one line worth reading
   // A piece of work of some phase has ended; `kind` is the phase's name, `detail` says what it was about. For traces.
   using Time = std::chrono::steady_clock::time_point;

@@ -53,6 +53,25 @@ check "... makes an OCI image" grep -q oci.image.manifest layout/index.json
 refuse_switch() { FF_KANIKO_COPY_AS_ROOT=0 executor --no-push; }
 check "a switch that asks for another image" refused FF_KANIKO_COPY_AS_ROOT refuse_switch
 
+# -- plan and login ----------------------------------------------------------------------------------------------------
+printf 'FROM scratch AS unused\nFROM scratch AS base\nCOPY hello /\nFROM base AS app\nCOPY --from=base hello /again\n' > context/stages
+executor --dryrun -f stages > plan
+check "--dryrun" same "$(cat plan)" "stage base from scratch
+  COPY hello /
+target stage app from stage base
+  copies from stage base
+  COPY --from=base hello /again
+not needed: unused"
+check "KANIKO_PRINT_PLAN builds, too" env KANIKO_PRINT_PLAN=1 timeout 60 "$build/executor" -c context -f stages -d "$REGISTRY/t/plan:1"
+check "... it did" digest_of t/plan:1
+login() { printf 'pass:word\n' | DOCKER_CONFIG="$WORK/docker" timeout 20 "$build/executor" login "$@"; }
+check "executor login" login -u alice --password-stdin reg.example
+check "... to Docker Hub" login -u bob -p secret index.docker.io
+check "... keeps both, for the owner only" same "$(stat -c %a docker/config.json) $(python3 -c "import json, base64
+auths = json.load(open('docker/config.json'))['auths']
+print({key: base64.b64decode(auth['auth']).decode() for key, auth in auths.items()})")" \
+  "600 {'reg.example': 'alice:pass:word', 'https://index.docker.io/v1/': 'bob:secret'}"
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 check "an unknown flag" refused "unknown flag: --destinatoin (did you mean --destination?)" executor --destinatoin x
 check "an argument" refused "unexpected argument 'x'" executor --no-push x

@@ -14,6 +14,7 @@
 #include "tools/command/executor_flags.hpp"
 #include "tools/command/flags.hpp"
 #include "tools/command/logging.hpp"
+#include "tools/command/login.hpp"
 #include "tools/command/secrets.hpp"
 #include "tools/command/values.hpp"
 
@@ -71,7 +72,8 @@ void resolve_input(ExecutorCommand& command, const ParsedFlags& flags) {
 
 void resolve_output(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.destinations = flags.list("destination");
-  request.push = !switched(flags, "no-push", "KANIKO_NO_PUSH");
+  request.dry_run = flags.boolean("dryrun");
+  request.push = !request.dry_run && !switched(flags, "no-push", "KANIKO_NO_PUSH");
   request.tar_path = flags.text("tar-path");
   request.oci_layout_path = flags.text("oci-layout-path");
   request.digest_file = flags.text("digest-file");
@@ -110,6 +112,8 @@ void resolve_how(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.preserve_context = switched(flags, "preserve-context", "KANIKO_PRESERVE_CONTEXT");
   request.force = flags.boolean("force");
   request.work_directory = flags.text("work-dir");
+  const char* print = std::getenv("KANIKO_PRINT_PLAN");
+  request.print_plan = print && *print && parse_boolean("KANIKO_PRINT_PLAN", print);
 }
 
 void resolve_cache(engine::BuildRequest& request, const ParsedFlags& flags) {
@@ -134,17 +138,15 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
     command.version = true;
     return command;
   }
-  for (const char* name : {"login", "push"}) {
-    if (!arguments.empty() && arguments.front() == name) {
-      throw io::Error(io::ErrorKind::unsupported, fmt::format("executor {}: not supported yet in this version of kiln", name));
-    }
+  if (!arguments.empty() && arguments.front() == "push") {
+    throw io::Error(io::ErrorKind::unsupported, "executor push: not supported yet; skopeo copy pushes archives and layouts");
   }
   const ParsedFlags flags = parse_flags(executor_flags(), arguments);
   if (flags.boolean("help-table")) command.text = executor_markdown();
   if (flags.help) {
     command.text =
         "Builds a container image from a Dockerfile and pushes it. Takes the command line of Kaniko's executor.\n\n"
-        "Usage: executor [flags], executor version\n\nFlags:\n" +
+        "Usage: executor [flags], executor login [flags] REGISTRY, executor version\n\nFlags:\n" +
         flag_help(executor_flags());
   }
   if (!command.text.empty()) return command;
@@ -169,6 +171,7 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
 }
 
 int executor_main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "login") return login_main({argv + 2, argv + argc});
   const ExecutorCommand command = parse_executor({argv + 1, argv + argc});
   if (command.version) {
     fmt::print("Kaniko version :  kiln v0.1.0\n");

@@ -68,6 +68,11 @@ class LiveProgress final : public engine::Progress {
     transfers_.erase(id);
     redraw(false);
   }
+  void plan(std::string_view text) override {
+    erase();
+    fmt::print("{}", text);
+    std::fflush(stdout);
+  }
   void message(std::string_view text) override { say(printable(text)); }
 
  private:

@@ -1,6 +1,7 @@
 #include "tools/command/progress.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 
 #include <fmt/format.h>
@@ -46,6 +47,10 @@ class PlainProgress final : public engine::Progress {
     const Transfer& transfer = transfers_[id];
     spdlog::info("{}: {}", transfer.what, human_speed(transfer.bytes, Clock::now() - transfer.started));
     transfers_.erase(id);
+  }
+  void plan(std::string_view text) override {
+    fmt::print("{}", text);
+    std::fflush(stdout);
   }
   void message(std::string_view text) override { spdlog::info("{}", text); }
 
@@ -97,6 +102,7 @@ void log_summary(const engine::BuildResult& result) {
   }
   std::string phases;
   for (const auto& phase : result.phases) {
+    if (phase.took < std::chrono::milliseconds(5) && phase.bytes == 0) continue;
     phases += fmt::format("{}{} {:.2f} s", phases.empty() ? "" : ", ", phase.name, seconds(phase.took));
     if (phase.bytes > 0) phases += fmt::format(" ({})", human_bytes(phase.bytes));
   }

@@ -123,6 +123,7 @@ void build_traced(io::Runtime& runtime, engine::BuildRequest request, const RunS
 
 engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& settings) {
   request.kiln_directory = own_directory();
+  const bool dry_run = request.dry_run;
   if (request.platform.architecture.empty()) request.platform = oci::host_platform();
   if (!request.source_date_epoch) request.source_date_epoch = source_date_epoch(request);
   WorkDirectory work(request.work_directory.empty() ? work_bases(settings.kaniko_directory, request.kiln_directory)
@@ -146,7 +147,7 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
       build_traced(runtime, std::move(request), settings, std::move(progress), result);
     }
   }
-  log_summary(result);
+  if (!dry_run) log_summary(result);
   return result;
 }
 

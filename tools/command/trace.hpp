@@ -24,6 +24,7 @@ class TraceRecorder final : public engine::Progress {
   void transfer_started(int id, std::string_view what, std::uint64_t total) override { inner_->transfer_started(id, what, total); }
   void transfer_advanced(int id, std::uint64_t bytes) override { inner_->transfer_advanced(id, bytes); }
   void transfer_finished(int id, std::string_view note) override { inner_->transfer_finished(id, note); }
+  void plan(std::string_view text) override { inner_->plan(text); }
   void message(std::string_view text) override { inner_->message(text); }
   void span(std::string_view kind, std::string_view detail, Time begin, Time end) override;
 
