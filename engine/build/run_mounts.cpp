@@ -25,13 +25,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Does `directory` show exactly what is at `path` of the tree: no name more (ignored files), root's all of it?
-bool shows_the_same(const Tree& tree, int directory, const std::string& path) {
-  const Node* node = tree.find(path);
+// Does `directory` show exactly what is at `path` of the tree: no name more (ignored files), and all of it `owner`'s, who is root
+// inside?
+bool shows_the_same(const Tree& tree, int directory, const std::string& path, uid_t owner) {
   struct stat status{};
   const io::UniqueFd fd = io::open_beneath(directory, path, O_PATH | O_NOFOLLOW);
   if (!fd || fstat(fd.get(), &status) != 0) return false;
-  if (node && (status.st_uid != node->uid || status.st_gid != node->gid)) return false;
+  if (status.st_uid != owner || (owner == 0 && status.st_gid != 0)) return false;
   if (!S_ISDIR(status.st_mode)) return true;
   const int readable = openat(fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (readable < 0) return false;
@@ -44,7 +44,7 @@ bool shows_the_same(const Tree& tree, int directory, const std::string& path) {
   std::sort(names.begin(), names.end());
   if (names != tree.children(path)) return false;
   return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-    return shows_the_same(tree, directory, path.empty() ? name : path + "/" + name);
+    return shows_the_same(tree, directory, path.empty() ? name : path + "/" + name, owner);
   });
 }
 
@@ -174,7 +174,8 @@ Task<StageRunner::Steps::Mounts::From> StageRunner::Steps::Mounts::find_source(c
   if (!from.tree.find(from.path)) throw io::Error(io::ErrorKind::context, fmt::format("\"/{}\": not found", wanted));
   if (!mount.from && !in_place()) {
     const io::UniqueFd directory(open(session_.context->directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory && shows_the_same(from.tree, directory.get(), from.path)) from.directory = session_.context->directory();
+    const uid_t owner = session_.sandbox->all_ids ? 0 : geteuid();
+    if (directory && shows_the_same(from.tree, directory.get(), from.path, owner)) from.directory = session_.context->directory();
   }
   co_return from;
 }

@@ -68,11 +68,32 @@ Task<std::optional<std::string>> StageRunner::copy_inputs(const CopyStep& step) 
   co_return inputs;
 }
 
+// What the mounts of a RUN hold at its start, as far as that decides its result: caches, secrets and agents do not (BuildKit).
+Task<std::optional<std::vector<std::string>>> StageRunner::mount_inputs(const RunStep& step) {
+  std::vector<std::string> inputs;
+  for (const auto& mount : step.mounts) {
+    if (mount.from && mount.from->kind != Source::Kind::scratch) {
+      const StageResultPtr source = co_await start_from(*mount.from);
+      if (source->key.empty()) co_return std::nullopt;
+      inputs.push_back(source->key);
+    } else if (mount.mount.type == Mount::Type::bind && !mount.from) {
+      CopyStep files;
+      files.sources = {mount.mount.source.empty() ? "." : mount.mount.source};
+      files.destination = "/";
+      const std::optional<std::string> content = co_await copy_inputs(files);
+      if (!content) co_return std::nullopt;
+      inputs.push_back(*content);
+    }
+  }
+  co_return inputs;
+}
+
 // The key of the state after `step`; empty when it cannot be known.
 Task<std::string> StageRunner::key_after(std::string before, const Step& step) {
   if (const auto* run = std::get_if<RunStep>(&step.action)) {
-    if (!run->mounts.empty()) co_return "";
-    co_return run_key(before, *run, {});
+    const std::optional<std::vector<std::string>> inputs = co_await mount_inputs(*run);
+    if (!inputs) co_return "";
+    co_return run_key(before, *run, *inputs);
   }
   if (const auto* workdir = std::get_if<WorkdirStep>(&step.action)) co_return workdir_key(before, *workdir);
   const auto& copy = std::get<CopyStep>(step.action);
