@@ -80,6 +80,20 @@ void bring_loopback_up() {
   if (!socket_fd || ioctl(socket_fd.get(), SIOCSIFFLAGS, &request) != 0) refused("bringing the loopback interface up");
 }
 
+// Why exec refused.
+std::string why_not(const std::string& program, int error) {
+  if (error == ENOENT && program.find('/') == std::string::npos) {
+    return fmt::format("exec: \"{}\": executable file not found in $PATH", program);
+  }
+  if (error == ENOENT && access(program.c_str(), F_OK) == 0) {
+    return fmt::format("exec: \"{}\": the interpreter or loader that it names is not in the image", program);
+  }
+  if (error == ENOENT && program == "/bin/sh") {
+    return "exec: \"/bin/sh\": no such file: the image has no shell; use the exec form, RUN [\"program\", \"argument\"], or SHELL";
+  }
+  return fmt::format("exec: \"{}\": {}", program, std::strerror(error));
+}
+
 }  // namespace
 
 void enter_user_namespace(bool all_ids) {
@@ -145,11 +159,7 @@ void execute(const InitRequest& request) {
       at = colon + 1;
     }
   }
-  const bool missing = error == ENOENT;
-  io::Error failure(io::ErrorKind::process, missing && program.find('/') == std::string::npos
-                                                ? fmt::format("exec: \"{}\": executable file not found in $PATH", program)
-                                                : fmt::format("exec: \"{}\": {}", program, std::strerror(error)));
-  throw failure.set_exit_code(missing ? 127 : 126);
+  throw io::Error(io::ErrorKind::process, why_not(program, error)).set_exit_code(error == ENOENT ? 127 : 126);
 }
 
 }  // namespace kiln::engine
