@@ -13,12 +13,12 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/build/layer_cache.hpp"
+#include "engine/build/checks.hpp"
 #include "engine/build/outputs.hpp"
 #include "engine/build/publisher.hpp"
 #include "engine/build/request.hpp"
 #include "engine/build/session.hpp"
 #include "engine/build/stage.hpp"
-#include "engine/dockerfile/directives.hpp"
 #include "engine/plan/print.hpp"
 #include "io/base/error.hpp"
 
@@ -42,28 +42,18 @@ void open_context(Session& session) {
   session.context.emplace(request.context_directory, load_ignore_file(request.dockerfile_path, request.context_directory));
 }
 
-// What the file is written for: the build argument wins over the file's own word.
-void check_syntax(const Session& session) {
-  const auto& args = session.request.build_args;
-  const auto given = args.find("BUILDKIT_SYNTAX");
-  const bool wins = given != args.end() && given->second && !given->second->empty();
-  dockerfile::check_frontend(wins ? *given->second : dockerfile::find_syntax(session.dockerfile_text));
-}
-
 void plan_stages(Session& session) {
-  check_syntax(session);
+  check_frontend(session);
   PlanOptions options;
   for (const auto& [name, value] : session.request.build_args) options.build_args[name] = value.value_or("");
   options.target = session.request.target;
   options.platform = session.request.platform;
   options.build_platform = oci::host_platform();
   dockerfile::Dockerfile file = dockerfile::parse_dockerfile(session.dockerfile_text, session.dockerfile_name);
-  for (const auto& warning : file.warnings) {
-    session.progress.message(fmt::format("{}: {} (line {})", warning.rule, warning.message, warning.location.first_line));
-  }
   session.plan = make_plan(std::move(file), session.dockerfile_name, std::move(options));
   // Moved with its owner: the stages point into the file that the plan holds.
   for (std::size_t i = 0; i < session.plan.stages.size(); ++i) session.plan.stages[i].text = &session.plan.file.stages[i];
+  check_dockerfile(session);
 }
 
 // Waits for layers that are still being captured, downloaded or uploaded. From here on nothing about the image changes.

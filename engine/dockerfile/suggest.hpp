@@ -7,7 +7,9 @@
 
 namespace kiln::engine::dockerfile {
 
-// ` (did you mean X?)` for the candidate within a small edit distance of `word`, else "".
+// The candidate within a small edit distance of `word` (1, or 2 for four bytes and more); empty: none, or one is the word.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+// ` (did you mean X?)` for the nearest candidate, else "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace kiln::engine::dockerfile

@@ -16,6 +16,7 @@
 #include "io/base/error.hpp"
 #include "oci/image/reference.hpp"
 #include "tools/command/cache_place.hpp"
+#include "tools/command/check.hpp"
 #include "tools/command/kiln_flags.hpp"
 #include "tools/command/logging.hpp"
 #include "tools/command/secrets.hpp"
@@ -206,6 +207,7 @@ int build_main(const std::vector<std::string>& arguments) {
 constexpr const char* commands_help =
     "kiln builds container images inside an ordinary pod.\n\n"
     "  kiln build [flags] CONTEXT   build an image from a Dockerfile; kiln build --help lists the flags\n"
+    "  kiln check [flags] CONTEXT   check a Dockerfile without building; kiln check --help lists the flags\n"
     "  kiln version                 print the version\n";
 
 }  // namespace
@@ -231,6 +233,7 @@ int kiln_main(int argc, char** argv) {
   const std::string name = arguments.empty() ? "" : arguments.front();
   const std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
   if (name == "build") return build_main(rest);
+  if (name == "check") return check_main(rest);
   if (name == "version" || name == "--version") {
     fmt::print("kiln v0.1.0\n");
     return 0;
@@ -239,7 +242,7 @@ int kiln_main(int argc, char** argv) {
     fmt::print("{}", commands_help);
     return name.empty() ? 1 : 0;
   }
-  usage(fmt::format("unknown command '{}': kiln build, kiln version", name));
+  usage(fmt::format("unknown command '{}': kiln build, kiln check, kiln version", name));
 }
 
 }  // namespace kiln::tools

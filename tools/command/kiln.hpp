@@ -1,4 +1,4 @@
-// The command line for people: kiln build, kiln version.
+// The command line for people: kiln build, kiln check, kiln version.
 #pragma once
 
 #include <string>

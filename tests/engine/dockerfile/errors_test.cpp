@@ -74,7 +74,7 @@ TEST(Errors, Instructions) {
   expect(
       {
           {"CPOY x y", "2:1-4: unknown instruction: CPOY (did you mean COPY?)"},
-          {"rnu x", "2:1-3: unknown instruction: rnu"},
+          {"rnu x", "2:1-3: unknown instruction: rnu (did you mean RUN?)"},
           {"WHATEVER x", "2:1-8: unknown instruction: WHATEVER"},
           {"  ENVS x", "2:3-6: unknown instruction: ENVS (did you mean ENV?)"},
           {"FROM", "2:1-4: FROM requires either one or three arguments"},

@@ -1,0 +1,32 @@
+#include "engine/build/checks.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "engine/dockerfile/directives.hpp"
+#include "engine/dockerfile/lint.hpp"
+
+namespace kiln::engine {
+
+void check_frontend(const Session& session) {
+  const auto& args = session.request.build_args;
+  const auto given = args.find("BUILDKIT_SYNTAX");
+  const bool wins = given != args.end() && given->second && !given->second->empty();
+  dockerfile::check_frontend(wins ? *given->second : dockerfile::find_syntax(session.dockerfile_text));
+}
+
+void check_dockerfile(const Session& session) {
+  const Plan& plan = session.plan;
+  dockerfile::LintOptions options;
+  options.build_args = plan.options.build_args;
+  options.config = dockerfile::lint_config(plan.file, options.build_args);
+  options.target_platform = plan.options.platform;
+  options.build_platform = plan.options.build_platform;
+  options.target = plan.options.target;
+  options.wanted = [&plan](std::size_t stage) { return plan.stages[stage].needed; };
+  if (session.context) options.ignored = [&session](std::string_view path) { return session.context->ignored(path); };
+  const auto findings = dockerfile::lint(plan.file, options);
+  for (const auto& finding : findings) spdlog::warn("{}", dockerfile::describe(finding));
+  dockerfile::check_findings(findings, options.config);
+}
+
+}  // namespace kiln::engine
