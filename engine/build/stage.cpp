@@ -118,67 +118,68 @@ std::shared_ptr<Rootfs> StageRunner::new_rootfs(int index, RootfsShape shape, co
   return std::make_shared<Rootfs>(session_.runtime, shape, path, std::move(paths));
 }
 
-Task<void> StageRunner::make_rootfs(int index, StageResultPtr stage) {
-  const SandboxChoice* choice = co_await session_.choose_sandbox();
-  const RootfsShape shape = make_sandbox(session_.runtime, *choice)->shape();
-  auto blobs = want_bytes(session_, stage->layers);
-  if (shape == RootfsShape::in_place) {
-    co_await take_root(index, stage, std::move(blobs));
-    co_return;
-  }
-  stage->rootfs = new_rootfs(index, shape, session_.request.work_directory);
-  const PhaseClock::Activity unpacking(session_.clock, "unpack");
-  Tree tree = co_await stage->rootfs->unpack(std::move(blobs));
-  stage->tree = std::move(tree);
-}
-
-// In place there is one root for all. A stage that comes while another has it unpacks its base beside and moves in by renames
-// when the root is free; the files of the one that had it are moved aside.
-Task<void> StageRunner::take_root(int index, StageResultPtr stage, std::vector<oci::SpoolBlobPtr> blobs) {
-  const BuildRequest& request = session_.request;
-  if (!container_root_) {
+// In place there is one root for all. A stage that comes while another has it unpacks its base beside; else it has nothing yet.
+Task<void> StageRunner::make_rootfs(int index, StageResultPtr stage, RootfsShape shape) {
+  const bool in_place = shape == RootfsShape::in_place;
+  if (in_place && !container_root_) {
+    const BuildRequest& request = session_.request;
     container_root_ = std::make_unique<ContainerRoot>(
         session_.runtime, ContainerRoot::Settings{request.work_directory, request.kiln_directory, request.context_directory,
                                                   request.pre_cleanup, request.cleanup, request.preserve_context});
   }
-  while (root_holder_ && !in_place_) co_await in_place_free_.wait();
-  std::optional<Tree> tree;
-  if (root_holder_ && container_root_->renames()) {
-    stage->rootfs = new_rootfs(index, RootfsShape::in_place, container_root_->directory());
-    const PhaseClock::Activity unpacking(session_.clock, "unpack");
-    Tree prepared = co_await stage->rootfs->unpack_beside(blobs);
-    tree = std::move(prepared);
+  while (in_place && root_holder_ && !in_place_) co_await in_place_free_.wait();
+  if (in_place && !(root_holder_ && container_root_->renames())) co_return;
+  stage->rootfs = new_rootfs(index, shape, in_place ? container_root_->directory() : session_.request.work_directory);
+  auto blobs = want_bytes(session_, stage->layers);
+  const PhaseClock::Activity unpacking(session_.clock, "unpack");
+  if (in_place) {
+    Tree prepared = co_await stage->rootfs->unpack_beside(std::move(blobs));
+    stage->tree = std::move(prepared);
+  } else {
+    Tree tree = co_await stage->rootfs->unpack(std::move(blobs));
+    stage->tree = std::move(tree);
   }
+}
+
+// Waits for "/", has the files of the stage that had it moved aside, and moves in by renames what was unpacked beside, or unpacks.
+Task<void> StageRunner::take_root(int index, StageResultPtr stage) {
   while (root_holder_ || root_readers_ > 0) co_await in_place_free_.wait();
   root_holder_ = index;
+  co_await empty_root_for(index);
+  const bool prepared = stage->rootfs != nullptr;
+  if (!prepared) stage->rootfs = new_rootfs(index, RootfsShape::in_place, container_root_->directory());
+  in_place_ = stage->rootfs;
+  in_place_free_.notify_all();
+  auto blobs = want_bytes(session_, stage->layers);
   const PhaseClock::Activity unpacking(session_.clock, "unpack");
+  if (prepared) {
+    co_await in_place_->move_in(*stage->tree);
+  } else {
+    Tree tree = co_await in_place_->unpack(std::move(blobs));
+    stage->tree = std::move(tree);
+  }
+}
+
+Task<void> StageRunner::empty_root_for(int index) {
+  const BuildRequest& request = session_.request;
   if (!in_place_) {
     root_keep_ = protected_paths(SandboxKind::in_place, request.kiln_directory, request.ignore_var_run, request.ignore_paths);
     root_keep_.merge(paths_read_by_builds());
     root_keep_.insert(request.cache_mounts_directory);
     for (const auto& agent : request.ssh_agents) root_keep_.insert(agent.second);
     co_await container_root_->take(root_keep_);
-  } else if (!container_root_->renames()) {
+    co_return;
+  }
+  if (!container_root_->renames()) {
     throw io::Error(
         io::ErrorKind::unsupported,
-        fmt::format("a second stage with RUN needs room on the container's own file system, to move the first stage's files "
+        fmt::format("stage {} has a RUN, and the files of the one before need room on the container's own file system, to be moved "
                     "there: {} and {} are on others",
-                    request.work_directory, request.kiln_directory));
-  } else {
-    root_moves_ = true;
-    co_await in_place_->move_aside();
-    root_moves_ = false;
+                    index, request.work_directory, request.kiln_directory));
   }
-  if (!stage->rootfs) stage->rootfs = new_rootfs(index, RootfsShape::in_place, container_root_->directory());
-  in_place_ = stage->rootfs;
-  in_place_free_.notify_all();
-  if (tree) {
-    co_await in_place_->move_in(*tree);
-  } else {
-    Tree unpacked = co_await in_place_->unpack(std::move(blobs));
-    tree = std::move(unpacked);
-  }
-  stage->tree = std::move(tree);
+  root_moves_ = true;
+  co_await in_place_->move_aside();
+  root_moves_ = false;
 }
 
 void StageRunner::release_root(int index) {
@@ -187,7 +188,6 @@ void StageRunner::release_root(int index) {
   in_place_free_.notify_all();
 }
 
-// Sources are waited for before "/" is taken: a stage that has it must not wait for one that needs it.
 Task<void> StageRunner::wait_for_sources(const ResolvedStage& resolved, std::size_t first) {
   for (std::size_t i = first; i < resolved.steps.size(); ++i) {
     const auto& action = resolved.steps[i].action;
@@ -240,9 +240,14 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   try {
     if (last_run > 0) {
       const SandboxChoice* choice = co_await session_.choose_sandbox();
-      if (choice->kind == SandboxKind::in_place) co_await wait_for_sources(resolved, first);
-      co_await make_rootfs(index, stage);
-      sandbox = make_sandbox(session_.runtime, *session_.sandbox);
+      sandbox = make_sandbox(session_.runtime, *choice);
+      co_await make_rootfs(index, stage, sandbox->shape());
+      // The base is unpacked while the sources run. "/" is taken only when they have: a stage that has it must not wait for one
+      // that needs it.
+      if (sandbox->shape() == RootfsShape::in_place) {
+        co_await wait_for_sources(resolved, first);
+        co_await take_root(index, stage);
+      }
     } else {
       // Its one layer is captured at the end, and until then other stages' files must stay where they are.
       if (session_.request.single_snapshot) co_await wait_for_sources(resolved, first);

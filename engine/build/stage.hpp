@@ -56,8 +56,9 @@ class StageRunner {
   io::Task<void> load_image(oci::Reference reference, oci::Platform platform, Pending& pending);
   io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);
   io::Task<void> ensure_tree(StageResultPtr stage);
-  io::Task<void> make_rootfs(int index, StageResultPtr stage);
-  io::Task<void> take_root(int index, StageResultPtr stage, std::vector<oci::SpoolBlobPtr> blobs);
+  io::Task<void> make_rootfs(int index, StageResultPtr stage, RootfsShape shape);
+  io::Task<void> take_root(int index, StageResultPtr stage);
+  io::Task<void> empty_root_for(int index);
   std::shared_ptr<Rootfs> new_rootfs(int index, RootfsShape shape, const std::string& directory) const;
   void release_root(int index);
 
