@@ -16,6 +16,7 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t, int 
   const Identity identity = resolve_user(database, step.user);
   request.arguments = step.arguments;
   request.environment = step.environment;
+  request.environment.insert(request.environment.end(), step.proxies.begin(), step.proxies.end());
   const bool has_home =
       std::any_of(step.environment.begin(), step.environment.end(), [](const auto& entry) { return entry.starts_with("HOME="); });
   if (!has_home) request.environment.push_back("HOME=" + identity.home);

@@ -66,8 +66,8 @@ class StageRunner {
   // of the steps that need not run.
   io::Task<std::vector<std::string>> step_keys(StageResultPtr stage, const ResolvedStage& resolved);
   io::Task<std::string> key_after(std::string before, const Step& step);
-  io::Task<std::optional<std::vector<std::string>>> mount_inputs(const RunStep& step);
   io::Task<std::optional<std::string>> copy_inputs(const CopyStep& step);
+  io::Task<std::optional<std::vector<std::string>>> mount_inputs(const RunStep& step);
   std::vector<std::string> cacheable(const ResolvedStage& resolved, std::vector<std::string> keys) const;
   io::Task<std::size_t> take_cached(int index, StageResultPtr stage, const ResolvedStage& resolved, std::vector<std::string> keys);
 

@@ -68,7 +68,8 @@ Task<std::optional<std::string>> StageRunner::copy_inputs(const CopyStep& step) 
   co_return inputs;
 }
 
-// What the mounts of a RUN hold at its start, as far as that decides its result: caches, secrets and agents do not (BuildKit).
+// What the mounts of a RUN hold at its start, as far as that decides its result: what caches and agents hold and what secrets say
+// does not (BuildKit), whether a secret is there does.
 Task<std::optional<std::vector<std::string>>> StageRunner::mount_inputs(const RunStep& step) {
   std::vector<std::string> inputs;
   for (const auto& mount : step.mounts) {
@@ -76,6 +77,8 @@ Task<std::optional<std::vector<std::string>>> StageRunner::mount_inputs(const Ru
       const StageResultPtr source = co_await start_from(*mount.from);
       if (source->key.empty()) co_return std::nullopt;
       inputs.push_back(source->key);
+    } else if (mount.mount.type == Mount::Type::secret) {
+      inputs.emplace_back(session_.request.secrets.contains(mount.mount.id) ? "there" : "absent");
     } else if (mount.mount.type == Mount::Type::bind && !mount.from) {
       CopyStep files;
       files.sources = {mount.mount.source.empty() ? "." : mount.mount.source};

@@ -27,7 +27,8 @@ struct RunStep {
   std::vector<std::string> arguments;
   std::string script;                    // of a heredoc that starts with #!: executed as `script_path`; usually empty
   std::string script_path;               // absolute
-  std::vector<std::string> environment;  // NAME=value: ENV, then ARGs in scope, then proxies; HOME is added when it runs
+  std::vector<std::string> environment;  // NAME=value: ENV, then ARGs in scope; HOME is added when it runs
+  std::vector<std::string> proxies;      // NAME=value, added when it runs: they change no result
   std::string user;                      // as in the config; resolved in the image when it runs
   std::string working_directory;
   std::vector<RunMount> mounts;

@@ -120,22 +120,23 @@ void StageResolver::apply(const dockerfile::Run& run) {
     args_in_force.push_back(name + "=" + *args_[name]);
     set_variable(step.environment, name, *args_[name]);
   }
-  add_proxies(step.environment);
+  add_proxies(step);
   const std::vector<std::string> said = step.arguments;
   result_.runs = true;
   add_step(std::move(step), dockerfile::history_of_run(args_in_force, said));
 }
 
 // Proxy arguments need no declaration and reach RUN under both spellings; they are in no history.
-void StageResolver::add_proxies(std::vector<std::string>& environment) const {
+void StageResolver::add_proxies(RunStep& step) const {
   for (const auto& [name, value] : plan_.options.build_args) {
     if (!is_proxy_name(name) || args_.contains(name)) continue;
     std::string as_lower = upper(name);
     for (char& c : as_lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     for (const auto& spelling : {upper(name), as_lower}) {
-      const bool named = std::any_of(environment.begin(), environment.end(),
-                                     [&](const std::string& entry) { return entry.starts_with(spelling + "="); });
-      if (!named) environment.push_back(spelling + "=" + value);
+      const auto is_named = [&](const std::string& entry) { return entry.starts_with(spelling + "="); };
+      if (std::ranges::none_of(step.environment, is_named) && std::ranges::none_of(step.proxies, is_named)) {
+        step.proxies.push_back(spelling + "=" + value);
+      }
     }
   }
 }

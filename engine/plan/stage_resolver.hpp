@@ -40,7 +40,7 @@ class StageResolver {
   std::vector<std::string> shell() const;
   std::vector<std::string> words_of(const dockerfile::CommandLine& command) const;
   std::vector<RunMount> mounts_of(const dockerfile::Run& run) const;
-  void add_proxies(std::vector<std::string>& environment) const;
+  void add_proxies(RunStep& step) const;
 
   // -- instructions that run or change files
   void apply(const dockerfile::Run& run);

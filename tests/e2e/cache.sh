@@ -92,6 +92,36 @@ edit "a directory for RUN" 0 "sed_dockerfile 's|WORKDIR /work|WORKDIR /work/deep
 edit "an ignore rule that brings a file in" 1 "echo '!dir/ignored.md' >> .dockerignore"
 edit "a user" 2 "sed_dockerfile '/^RUN cat dir/i USER 0:0'"
 
+# Mounts: what a bind shows counts, whether a secret is there, not what it says or what a cache holds.
+mounts_context() {
+  fresh_context
+  cat > "$WORK/Dockerfile" <<'DOCKERFILE'
+FROM busybox AS tools
+COPY one /tool
+FROM busybox
+RUN --mount=type=bind,source=dir,target=/in cat /in/two > /a
+RUN --mount=type=bind,from=tools,source=/tool,target=/tool cat /tool > /b
+RUN --mount=type=cache,target=/cache echo x >> /cache/x && wc -l < /cache/x > /dev/null && echo c > /c
+RUN --mount=type=secret,id=s test -e /run/secrets/s && echo there > /d || echo absent > /d
+DOCKERFILE
+}
+# mount_edit NAME HITS EDIT: of five steps.
+mount_edit() {
+  name=$(echo "mounts-$1" | tr -c 'a-z0-9\n' '-')
+  mounts_context
+  cached || { check "$1: first build" cat "$WORK/log"; return; }
+  (cd "$WORK/context" && eval "$3")
+  cached "${@:4}" || check "$1: second build" cat "$WORK/log"
+  check "$1: $2 hits" same "$(hits)" "$2"
+}
+mount_edit "nothing changed under mounts" 5 :
+mount_edit "what a bind of the context shows" 1 "echo changed > dir/two"
+mount_edit "what a bind does not show" 5 "echo x > elsewhere"
+mount_edit "what a bind of a stage shows" 1 "echo changed > one"
+echo secret > "$WORK/secret"
+mount_edit "a secret that is there now" 4 : --secret "id=s,src=$WORK/secret"
+mount_edit "a proxy" 5 : --build-arg HTTP_PROXY=http://127.0.0.1:1
+
 # Nothing but manifests moves when everything hits; the layers are mounted and not sent.
 fresh_context
 name=requests
