@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/final_config.hpp"
 #include "engine/build/layer_cache.hpp"
 #include "engine/build/checks.hpp"
 #include "engine/build/outputs.hpp"
@@ -54,6 +55,7 @@ void plan_stages(Session& session) {
   // Moved with its owner: the stages point into the file that the plan holds.
   for (std::size_t i = 0; i < session.plan.stages.size(); ++i) session.plan.stages[i].text = &session.plan.file.stages[i];
   check_dockerfile(session);
+  session.fix_times(session.plan.source_date_epoch);
 }
 
 // Waits for layers that are still being captured, downloaded or uploaded. From here on nothing about the image changes.
@@ -62,23 +64,11 @@ Task<void> finish_transfers(Session& session, const StageResult& stage) {
   co_await session.transfers.join();
 }
 
-oci::ImageConfig final_config(const Session& session, const StageResult& stage) {
-  oci::ImageConfig config = stage.config;
-  config.created = session.created;
-  if (!session.request.platform.architecture.empty()) config.platform = session.request.platform;
-  for (const auto& [key, value] : session.request.labels) config.labels[key] = value;
-  config.diff_ids.clear();
-  for (const auto& layer : stage.layers) config.diff_ids.push_back(layer->diff_id);
-  // Docker's own leftovers that BuildKit does not carry on.
-  for (const char* field : {"container", "container_config", "docker_version"}) config.other_top.erase(field);
-  for (const char* field : {"Hostname", "Domainname", "Image"}) config.other_config.erase(field);
-  return config;
-}
-
 oci::Image assemble(const Session& session, const StageResult& stage) {
   oci::Image image;
-  image.platform = session.request.platform;
-  image.config_bytes = oci::serialize(final_config(session, stage));
+  const oci::ImageConfig config = final_config(session, stage);
+  image.config_bytes = oci::serialize(config);
+  image.platform = config.platform;
   image.manifest.format = stage.format;
   image.manifest.annotations = session.request.annotations;
   const bool docker = stage.format == oci::ImageFormat::docker;
@@ -88,6 +78,7 @@ oci::Image assemble(const Session& session, const StageResult& stage) {
   for (const auto& layer : stage.layers) {
     oci::Descriptor descriptor = layer->descriptor;
     descriptor.media_type = oci::layer_media_type(stage.format, oci::compression_of(descriptor.media_type));
+    descriptor.urls.clear();  // a foreign layer is sent like any other
     image.manifest.layers.push_back(std::move(descriptor));
     image.layers.push_back(layer->blob);
   }
@@ -137,6 +128,7 @@ void explain_full_disk(const Session& session, std::exception_ptr& failure) {
 }
 
 Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner& stages) {
+  check_format(session.request);
   read_dockerfile(session);
   open_context(session);
   plan_stages(session);

@@ -14,10 +14,6 @@ namespace {
 
 using io::Task;
 
-std::int64_t seconds_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 // Kaniko's: beside the first destination.
 std::string cache_place(const BuildRequest& request) {
   if (!request.cache.repository.empty()) return request.cache.repository;
@@ -62,6 +58,7 @@ ImageLayerPtr LayerCache::layer_of(const CachedLayer& cached) const {
   layer->origin_repository = cached.repository;
   layer->origin_file = cached.file;
   layer->from_cache = true;
+  layer->created = cached.created;
   return layer;
 }
 
@@ -111,7 +108,7 @@ Task<void> LayerCache::write(std::string key, ImageLayerPtr layer, std::string m
   entry.layer.digest = layer->blob->digest();
   entry.layer.size = layer->blob->size();
   entry.diff_id = layer->diff_id;
-  entry.created = seconds_now();
+  entry.created = layer->created;
   co_await store_->put(std::move(key), std::move(entry), layer->blob, std::move(mount_from));
 }
 

@@ -75,13 +75,15 @@ Task<void> download_layer(Session& session, ImageLayerPtr layer) {
   session.progress.transfer_finished(transfer, "");
 }
 
-LayerSettings layer_settings(const BuildRequest& request) {
+// SOURCE_DATE_EPOCH clamps (BuildKit's rewrite-timestamp); --reproducible gives every entry the same time.
+LayerSettings layer_settings(const Session& session) {
+  const BuildRequest& request = session.request;
   LayerSettings settings;
   settings.compression = request.compression;
   if (request.reproducible) {
-    settings.fixed_mtime = oci::FileTime{request.source_date_epoch.value_or(0), 0};
-  } else if (request.source_date_epoch) {
-    settings.newest_mtime = oci::FileTime{*request.source_date_epoch, 0};
+    settings.fixed_mtime = oci::FileTime{session.source_date_epoch.value_or(0), 0};
+  } else if (session.source_date_epoch) {
+    settings.newest_mtime = oci::FileTime{*session.source_date_epoch, 0};
   }
   return settings;
 }
@@ -94,7 +96,7 @@ Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tre
       capture->captured = true;
       capture->changed.notify_all();
     };
-    const LayerSettings settings = layer_settings(session.request);
+    const LayerSettings settings = layer_settings(session);
     const LayerFacts facts = co_await write_layer(session.runtime, *session.reader, std::move(tree), std::move(changes), settings,
                                                   capture->layer->blob, on_captured);
     capture->layer->descriptor.media_type = oci::layer_media_type(format, settings.compression.compression);
@@ -155,6 +157,7 @@ std::vector<oci::SpoolBlobPtr> want_bytes(Session& session, const std::vector<Im
 std::shared_ptr<Capture> start_capture(Session& session, Tree tree, Changes changes, oci::ImageFormat format) {
   auto capture = std::make_shared<Capture>(session.runtime.executor());
   capture->layer = std::make_shared<ImageLayer>();
+  capture->layer->created = seconds_now();
   capture->layer->blob = std::make_shared<oci::SpoolBlob>(session.runtime.executor(), session.spool_directory);
   session.transfers.spawn(capture_layer(session, capture, std::move(tree), std::move(changes), format));
   return capture;

@@ -19,7 +19,8 @@ struct ImageLayer {
   std::string origin_repository;
   std::string origin_file;  // layers of a cache on disk
   bool from_cache = false;
-  bool pushed = false;  // every destination has it
+  std::int64_t created = 0;  // seconds: when it was made; of layers that are not a base's
+  bool pushed = false;       // every destination has it
   // Not made by this build.
   bool base() const { return origin != nullptr || !origin_file.empty(); }
 };

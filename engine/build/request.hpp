@@ -64,6 +64,7 @@ struct BuildRequest {
   std::map<std::string, std::string> secrets;                    // --secret: id -> bytes
   std::map<std::string, std::string> ssh_agents;                 // --ssh: id -> an agent's socket
   oci::Platform platform;
+  bool platform_given = false;  // asked for; else the result is of its base's platform
   // -- output
   std::vector<std::string> destinations;  // image references
   bool push = true;
@@ -79,8 +80,7 @@ struct BuildRequest {
   io::CompressionSettings compression;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
-  bool reproducible = false;                      // times fixed to zero, as Kaniko's
-  std::optional<std::int64_t> source_date_epoch;  // seconds
+  bool reproducible = false;  // times fixed to zero, as Kaniko's
   // -- how
   SnapshotMode snapshot_mode = SnapshotMode::automatic;
   bool single_snapshot = false;

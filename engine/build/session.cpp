@@ -91,17 +91,28 @@ Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Prog
       probed(the_runtime.executor()),
       layer_pushed(the_runtime.executor()),
       transfers(the_runtime.executor()) {
-  const auto clock_now = std::chrono::system_clock::now().time_since_epoch();
-  std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(clock_now).count();
-  std::int64_t nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(clock_now).count() % 1'000'000'000;
-  if (request.reproducible || request.source_date_epoch) {
-    seconds = request.source_date_epoch.value_or(0);
-    nanoseconds = 0;
-  }
-  now.seconds = seconds;
-  created = oci::format_rfc3339(oci::Timestamp(std::chrono::seconds(seconds) + std::chrono::nanoseconds(nanoseconds)));
+  fix_times(std::nullopt);
+}
+
+std::int64_t seconds_now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string created_text(std::int64_t seconds) { return oci::format_rfc3339(oci::Timestamp(std::chrono::seconds(seconds))); }
+
+void Session::fix_times(std::optional<std::int64_t> epoch) {
+  source_date_epoch = epoch;
+  fixed_created.clear();
+  if (epoch) fixed_created = created_text(*epoch);
   // Kaniko's --reproducible: Go's zero time.
-  if (request.reproducible && !request.source_date_epoch) created = "0001-01-01T00:00:00Z";
+  if (request.reproducible && !epoch) fixed_created = "0001-01-01T00:00:00Z";
+  created = fixed_created.empty() ? created_text(seconds_now()) : fixed_created;
+  now = FileTime{};
+  if (epoch) {
+    now.seconds = *epoch;
+  } else if (!request.reproducible) {
+    now.seconds = seconds_now();
+  }
 }
 
 Session::~Session() = default;

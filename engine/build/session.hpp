@@ -41,8 +41,12 @@ struct Session {
   io::Task<const SandboxChoice*> choose_sandbox();  // probed when the first RUN wants it
   bool probing = false;
   io::Notify probed;
-  FileTime now;         // time of what the build itself makes
-  std::string created;  // the same as RFC 3339, for config and history
+  // Called when the plan is made. `epoch`: seconds.
+  void fix_times(std::optional<std::int64_t> epoch);
+  std::optional<std::int64_t> source_date_epoch;
+  FileTime now;               // time of what the build itself makes
+  std::string created;        // the same as RFC 3339, for config and history
+  std::string fixed_created;  // the same when it does not depend on the clock, else empty
   std::uint64_t bytes_pulled = 0;
   std::uint64_t bytes_pushed = 0;
   std::uint64_t blobs_pushed = 0;
@@ -55,5 +59,8 @@ struct Session {
   bool cache_failed = false;          // a layer that the cache promised could not be had
   io::TaskGroup transfers;            // downloads, captures and uploads: joined before the manifest is pushed
 };
+
+std::int64_t seconds_now();
+std::string created_text(std::int64_t seconds);  // RFC 3339
 
 }  // namespace kiln::engine

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/final_config.hpp"
 #include "engine/build/steps.hpp"
 #include "engine/cache/step_keys.hpp"
 #include "io/base/error.hpp"
@@ -212,15 +213,14 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   auto stage = std::make_shared<StageResult>(*base);
   stage->name = planned.name;
   stage->rootfs.reset();
-  if (session_.request.format) stage->format = *session_.request.format;
+  stage->format = format_on(session_.request, base->format, base->layers);
   if (planned.base.kind == Source::Kind::image) stage->base_layers = base->layers.size();
   const bool published = published_.contains(index);
   if (published && planned.base.kind == Source::Kind::image) {
     for (const auto& layer : stage->layers) publisher_.push_layer(layer);
   }
 
-  StageInput input{base->config, base->args, session_.created};
-  if (planned.base.kind != Source::Kind::stage) input.base.platform = session_.request.platform;
+  StageInput input{base->config, base->args, session_.fixed_created};
   ResolvedStage resolved = resolve_stage(session_.plan, planned, session_.dockerfile_name, std::move(input));
   stage->config = resolved.config;
   stage->args = resolved.args;

@@ -19,7 +19,7 @@ namespace kiln::engine {
 struct StageResult {
   std::string name;
   oci::ImageConfig config;  // diff ids of the base only
-  std::map<std::string, std::string> args;
+  std::vector<dockerfile::KeyValue> args;
   oci::ImageFormat format = oci::ImageFormat::docker;
   std::vector<ImageLayerPtr> layers;  // base first
   std::size_t base_layers = 0;

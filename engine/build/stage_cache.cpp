@@ -17,13 +17,14 @@ using io::Task;
 namespace {
 
 // What decides, besides the Dockerfile, how a layer is written.
-std::string layer_settings_text(const BuildRequest& request) {
+std::string layer_settings_text(const Session& session) {
+  const BuildRequest& request = session.request;
   std::vector<std::string> ignored = request.ignore_paths;
   std::erase(ignored, request.work_directory);
   std::sort(ignored.begin(), ignored.end());
   return fmt::format("compression {} {}; reproducible {}; epoch {}; ignored {}", static_cast<int>(request.compression.compression),
                      request.compression.level, request.reproducible,
-                     request.source_date_epoch ? std::to_string(*request.source_date_epoch) : "none", fmt::join(ignored, ":"));
+                     session.source_date_epoch ? std::to_string(*session.source_date_epoch) : "none", fmt::join(ignored, ":"));
 }
 
 bool has_remote_source(const CopyStep& step) {
@@ -110,7 +111,7 @@ Task<std::vector<std::string>> StageRunner::step_keys(StageResultPtr stage, cons
   if (!session_.cache || session_.request.single_snapshot) co_return keys;
   keys.resize(resolved.steps.size());
   if (stage->key.empty()) co_return keys;
-  std::string key = stage_key(stage->key, layer_settings_text(session_.request));
+  std::string key = stage_key(stage->key, layer_settings_text(session_));
   for (std::size_t i = 0; i < keys.size() && !key.empty(); ++i) {
     key = co_await key_after(std::move(key), resolved.steps[i]);
     keys[i] = key;
@@ -136,6 +137,9 @@ Task<std::size_t> StageRunner::take_cached(int index, StageResultPtr stage, cons
     session_.progress.step_started(info);
     session_.progress.step_finished(info.id, std::chrono::nanoseconds(0), "cached");
     stage->layers.push_back(layers[i]);
+    // The time of the build that made it: a build that finds everything gives the same image again.
+    auto& entry = stage->config.history[resolved.steps[i].history];
+    if (entry.created.empty()) entry.created = created_text(layers[i]->created);
     if (published_.contains(index)) publisher_.push_layer(layers[i]);
   }
   if (!layers.empty()) stage->tree.reset();

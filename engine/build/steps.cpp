@@ -18,6 +18,17 @@ namespace {
 
 constexpr std::size_t largest_passwd = 16U << 20U;
 
+// WORKDIR needs directories all the way.
+void refuse_file(const Tree& tree, const std::string& path) {
+  for (std::size_t slash = path.find('/');; slash = path.find('/', slash + 1)) {
+    const Node* node = tree.find(path.substr(0, slash));
+    if (node && node->type != FileType::directory) {
+      throw io::Error(io::ErrorKind::filesystem, fmt::format("mkdir /{}: /{} is not a directory", path, path.substr(0, slash)));
+    }
+    if (!node || slash == std::string::npos) return;
+  }
+}
+
 }  // namespace
 
 Progress::StepInfo StageRunner::Steps::info_of(Session& session, const StageResult& stage, const ResolvedStage& resolved,
@@ -61,6 +72,10 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
       changes = co_await perform(std::get<WorkdirStep>(step.action), number, info.id);
     }
     co_await record(changes, number);
+    auto& entry = stage_->config.history[step.history];
+    if (entry.created.empty()) {
+      entry.created = created_text(session_.request.single_snapshot ? seconds_now() : stage_->layers.back()->created);
+    }
     session_.progress.step_finished(info.id, std::chrono::steady_clock::now() - started, fmt::format("{} changes", changes.size()));
   } catch (...) {
     failure = io::as_error(std::current_exception());
@@ -115,6 +130,7 @@ Task<Changes> StageRunner::Steps::perform(const WorkdirStep& step, std::size_t n
   Tree& tree = *stage_->tree;
   const std::string path = resolve_in_tree(tree, step.path);
   Changes changes;
+  refuse_file(tree, path);
   if (tree.find(path)) co_return changes;
   const UserDatabase database = co_await users();
   const Identity identity = resolve_user(database, step.user);

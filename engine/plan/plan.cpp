@@ -29,20 +29,25 @@ io::Error error_at(const std::string& file, const Instruction& instruction, cons
 }
 
 // The arguments that are always there (BuildKit's automatic platform arguments).
-std::map<std::string, std::string> platform_args(const PlanOptions& options) {
+std::map<std::string, std::string> automatic_args(const PlanOptions& options) {
   const auto& target = options.platform;
   const auto& build = options.build_platform;
-  return {{"TARGETPLATFORM", target.text()},
-          {"TARGETOS", target.os},
-          {"TARGETARCH", target.architecture},
-          {"TARGETVARIANT", target.variant},
-          {"TARGETOSVERSION", target.os_version},
-          {"BUILDPLATFORM", build.text()},
-          {"BUILDOS", build.os},
-          {"BUILDARCH", build.architecture},
-          {"BUILDVARIANT", build.variant},
-          {"BUILDOSVERSION", build.os_version},
-          {"TARGETSTAGE", options.target.empty() ? "default" : options.target}};
+  std::map<std::string, std::string> values = {{"TARGETPLATFORM", target.text()},
+                                               {"TARGETOS", target.os},
+                                               {"TARGETARCH", target.architecture},
+                                               {"TARGETVARIANT", target.variant},
+                                               {"TARGETOSVERSION", target.os_version},
+                                               {"BUILDPLATFORM", build.text()},
+                                               {"BUILDOS", build.os},
+                                               {"BUILDARCH", build.architecture},
+                                               {"BUILDVARIANT", build.variant},
+                                               {"BUILDOSVERSION", build.os_version},
+                                               {"TARGETSTAGE", options.target.empty() ? "default" : options.target}};
+  for (auto& [name, value] : values) {
+    const auto given = options.build_args.find(name);
+    if (given != options.build_args.end()) value = given->second;
+  }
+  return values;
 }
 
 dockerfile::Lookup lookup_in(const std::map<std::string, std::string>& values) {
@@ -60,12 +65,41 @@ std::optional<int> as_index(const std::string& text) {
   return value;
 }
 
-// The latest stage before `before` with this name (names are lower case).
+// The latest stage before `before` with this name.
 std::optional<int> stage_named(const Plan& plan, const std::string& name, int before) {
   for (int i = before - 1; i >= 0; --i) {
-    if (plan.stages[static_cast<std::size_t>(i)].named && plan.stages[static_cast<std::size_t>(i)].name == lower(name)) return i;
+    const auto& from = std::get<dockerfile::From>(plan.file.stages[static_cast<std::size_t>(i)].from.body);
+    if (!from.name.empty() && lower(from.name) == lower(name)) return i;
   }
   return std::nullopt;
+}
+
+// What `--from=text` names: a stage by number or name, which may stand later, else an image.
+Source source_named(const Plan& plan, const std::string& text) {
+  if (text.find('$') != std::string::npos) {
+    throw io::Error(io::ErrorKind::dockerfile,
+                    fmt::format("variable expansion is not supported for --from, define a new stage with FROM using ARG from "
+                                "global scope as a workaround (--from={})",
+                                text));
+  }
+  const int count = static_cast<int>(plan.file.stages.size());
+  const auto index = as_index(text);
+  if (index && *index >= count) throw io::Error(io::ErrorKind::dockerfile, fmt::format("invalid stage index {}", text));
+  const auto found = index ? index : stage_named(plan, text, count);
+  Source source;
+  source.kind = found ? Source::Kind::stage : Source::Kind::image;
+  if (found) {
+    source.stage = *found;
+  } else {
+    source.image = oci::parse_reference(text);
+    source.platform = plan.options.platform;
+  }
+  return source;
+}
+
+io::Error too_late(const std::string& text, const std::string& stage) {
+  return io::Error(io::ErrorKind::dockerfile,
+                   fmt::format("cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", text, stage));
 }
 
 class Planner {
@@ -77,8 +111,10 @@ class Planner {
 
   Plan make() {
     collect_global_args();
+    find_epoch();
     for (std::size_t i = 0; i < plan_.file.stages.size(); ++i) add_stage(static_cast<int>(i));
     plan_.target = find_target();
+    refuse_circles();
     mark_needed(plan_.target);
     return std::move(plan_);
   }
@@ -86,7 +122,7 @@ class Planner {
  private:
   void collect_global_args() {
     auto& values = plan_.global_args;
-    values = platform_args(plan_.options);
+    values = automatic_args(plan_.options);
     for (const auto& instruction : plan_.file.global_args) {
       for (const auto& pair : std::get<dockerfile::Arg>(instruction.body).pairs) {
         const auto given = plan_.options.build_args.find(pair.key);
@@ -97,6 +133,31 @@ class Planner {
         }
       }
     }
+  }
+
+  // A build argument counts before the file, also when it is empty, which means none.
+  void find_epoch() {
+    constexpr const char* name = "SOURCE_DATE_EPOCH";
+    const auto given = plan_.options.build_args.find(name);
+    const auto global = plan_.global_args.find(name);
+    std::string text;
+    if (given != plan_.options.build_args.end()) {
+      text = given->second;
+    } else if (global != plan_.global_args.end()) {
+      text = global->second;
+    }
+    if (text.empty()) return;
+    std::int64_t seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (error == std::errc() && end == text.data() + text.size()) {
+      plan_.source_date_epoch = seconds;
+      return;
+    }
+    if (text == "context" || stage_named(plan_, text, static_cast<int>(plan_.file.stages.size()))) {
+      throw io::Error(io::ErrorKind::unsupported,
+                      fmt::format("SOURCE_DATE_EPOCH={}: the time of a context or stage is not supported, give seconds", text));
+    }
+    throw io::Error(io::ErrorKind::dockerfile, fmt::format("invalid SOURCE_DATE_EPOCH: {}", text));
   }
 
   std::string expand(const Instruction& instruction, const std::string& word) {
@@ -142,7 +203,9 @@ class Planner {
 
   Source source_of(int index, const Instruction& instruction, const std::string& text) {
     try {
-      return resolve_from(plan_, index, text);
+      const Source source = source_named(plan_, text);
+      if (source.kind == Source::Kind::stage && source.stage >= index) later_.push_back({index, source.stage, &instruction, text});
+      return source;
     } catch (const io::Error& error) {
       throw error_at(file_name_, instruction, error.message());
     }
@@ -154,6 +217,8 @@ class Planner {
       throw error_at(file_name_, instruction, fmt::format("base name ({}) should not be blank", from.image));
     }
     Source source;
+    source.platform = plan_.options.platform;
+    if (from.platform) source.platform = platform_of(instruction, *from.platform);
     if (image == "scratch") return source;
     if (const auto stage = stage_named(plan_, image, index)) {
       source.kind = Source::Kind::stage;
@@ -161,18 +226,43 @@ class Planner {
       return source;
     }
     source.kind = Source::Kind::image;
-    source.platform = plan_.options.platform;
     try {
-      if (from.platform) {
-        const std::string platform = expand(instruction, *from.platform);
-        if (platform.empty()) throw io::Error(io::ErrorKind::dockerfile, "empty platform value from expression " + *from.platform);
-        source.platform = oci::parse_platform(platform);
-      }
       source.image = oci::parse_reference(image);
     } catch (const io::Error& error) {
       throw error_at(file_name_, instruction, error.message());
     }
     return source;
+  }
+
+  oci::Platform platform_of(const Instruction& instruction, const std::string& word) {
+    const std::string text = expand(instruction, word);
+    try {
+      if (text.empty()) throw io::Error(io::ErrorKind::dockerfile, "empty platform value from expression " + word);
+      return oci::parse_platform(text);
+    } catch (const io::Error& error) {
+      throw error_at(file_name_, instruction, error.message());
+    }
+  }
+
+  // A stage that copies from itself, or from one that copies from it. Whether needed or not.
+  void refuse_circles() {
+    std::set<int> done;
+    for (const auto& stage : plan_.stages) {
+      std::set<int> path;
+      walk_copies(stage.index, path, done);
+    }
+  }
+
+  void walk_copies(int index, std::set<int>& path, std::set<int>& done) {
+    if (path.contains(index)) {
+      const auto& stage = plan_.stages[static_cast<std::size_t>(index)];
+      throw error_at(file_name_, stage.text->from, fmt::format("circular dependency detected on stage: {}", stage.name));
+    }
+    if (done.contains(index)) return;
+    path.insert(index);
+    for (const int source : plan_.stages[static_cast<std::size_t>(index)].copies_from) walk_copies(source, path, done);
+    path.erase(index);
+    done.insert(index);
   }
 
   int find_target() {
@@ -189,59 +279,37 @@ class Planner {
                                                            dockerfile::did_you_mean(lower(target), names)));
   }
 
-  // Sources stand before the stages that use them, so this ends.
   void mark_needed(int index) {
     auto& stage = plan_.stages[static_cast<std::size_t>(index)];
     if (stage.needed) return;
     stage.needed = true;
+    for (const auto& later : later_) {
+      if (later.stage == index) throw error_at(file_name_, *later.instruction, too_late(later.text, stage.name).message());
+    }
     if (stage.base.kind == Source::Kind::stage) mark_needed(stage.base.stage);
     for (const int source : stage.copies_from) mark_needed(source);
   }
 
+  // A stage that reads one which does not stand before it: an error if it is needed.
+  struct Later {
+    int stage;
+    int source;
+    const Instruction* instruction;
+    std::string text;
+  };
+
   std::string file_name_;
   Plan plan_;
+  std::vector<Later> later_;
 };
 
 }  // namespace
 
 Source resolve_from(const Plan& plan, int stage, const std::string& text) {
-  if (text.find('$') != std::string::npos) {
-    throw io::Error(io::ErrorKind::dockerfile,
-                    fmt::format("variable expansion is not supported for --from, define a new stage with FROM using ARG from "
-                                "global scope as a workaround (--from={})",
-                                text));
+  Source source = source_named(plan, text);
+  if (source.kind == Source::Kind::stage && source.stage >= stage) {
+    throw too_late(text, plan.stages[static_cast<std::size_t>(stage)].name);
   }
-  Source source;
-  auto found = stage_named(plan, text, std::min<int>(stage, static_cast<int>(plan.stages.size())));
-  if (!found) {
-    const auto index = as_index(text);
-    if (index && *index < static_cast<int>(plan.file.stages.size())) {
-      if (*index >= stage) {
-        throw io::Error(
-            io::ErrorKind::dockerfile,
-            fmt::format("cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", text, stage));
-      }
-      found = *index;
-    }
-  }
-  if (!found) {
-    for (std::size_t later = static_cast<std::size_t>(stage); later < plan.file.stages.size(); ++later) {
-      const auto& name = std::get<dockerfile::From>(plan.file.stages[later].from.body).name;
-      if (!name.empty() && lower(name) == lower(text)) {
-        throw io::Error(
-            io::ErrorKind::dockerfile,
-            fmt::format("cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", text, stage));
-      }
-    }
-  }
-  if (found) {
-    source.kind = Source::Kind::stage;
-    source.stage = *found;
-    return source;
-  }
-  source.kind = Source::Kind::image;
-  source.image = oci::parse_reference(text);
-  source.platform = plan.options.platform;
   return source;
 }
 

@@ -45,13 +45,15 @@ struct Plan {
   int target = 0;
   PlanOptions options;
   std::map<std::string, std::string> global_args;  // ARG before FROM with their values, platform arguments included
+  // Seconds: SOURCE_DATE_EPOCH as build argument, else as the default of a global ARG.
+  std::optional<std::int64_t> source_date_epoch;
 };
 
 // Errors: io::Error(dockerfile) with file name and line; an unknown target suggests the nearest stage name.
 Plan make_plan(dockerfile::Dockerfile file, const std::string& file_name, PlanOptions options);
 
-// What `--from=text` means in stage `stage`: an earlier stage by name or index, else an image.
-// Errors: io::Error(dockerfile) for a stage that is not earlier and for text that is no image reference.
+// What `--from=text` means in stage `stage`: an earlier stage by number or name (the last one of that name), else an image.
+// Errors: io::Error(dockerfile) for a stage that is not earlier, a number that no stage has, and text that is no reference.
 Source resolve_from(const Plan& plan, int stage, const std::string& text);
 
 }  // namespace kiln::engine

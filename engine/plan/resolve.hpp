@@ -64,15 +64,16 @@ struct Step {
 
 struct ResolvedStage {
   std::vector<Step> steps;
-  oci::ImageConfig config;                  // of the result; diff ids of the base only, history with this stage's entries
-  std::map<std::string, std::string> args;  // in scope at the end: stages built on this one inherit them
-  bool runs = false;                        // has a RUN
+  oci::ImageConfig config;                 // of the result; diff ids of the base only, history with this stage's entries
+  std::vector<dockerfile::KeyValue> args;  // declared, with their values: stages built on this one inherit them
+  bool runs = false;                       // has a RUN
 };
 
 struct StageInput {
   oci::ImageConfig base;
-  std::map<std::string, std::string> inherited_args;  // of a stage that this one is built on
-  std::string created;                                // RFC 3339 text for new history entries
+  std::vector<dockerfile::KeyValue> inherited_args;  // of a stage that this one is built on
+  // RFC 3339 text for new history entries; empty: each takes the time of a layer when all of them are there.
+  std::string created;
 };
 
 // Errors: io::Error(dockerfile or unsupported) with the Dockerfile's name and line.

@@ -10,8 +10,7 @@ void StageResolver::apply(const dockerfile::Env& env) {
   const auto pairs = expand_pairs(env.pairs);  // all with the values from before this line
   for (const auto& pair : pairs) {
     result_.config.set_env(pair.key, *pair.value);
-    args_.erase(pair.key);
-    std::erase(arg_order_, pair.key);
+    visible_args_.erase(pair.key);
   }
   add_history(dockerfile::history_of_pairs("ENV", pairs), true);
 }
@@ -35,7 +34,7 @@ void StageResolver::apply(const dockerfile::Arg& arg) {
     } else if (global != plan_.global_args.end()) {
       value = global->second;
     }
-    if (value) set_arg(pair.key, value);
+    set_arg(pair.key, value);
     said.push_back({pair.key, value});
   }
   add_history(dockerfile::history_of_pairs("ARG", said), true);
@@ -118,6 +117,8 @@ void StageResolver::apply(const dockerfile::HealthcheckInstruction& check) {
 
 void StageResolver::apply(const dockerfile::OnBuild& trigger) { result_.config.on_build.push_back(trigger.instruction); }
 
-void StageResolver::apply(const dockerfile::From&) { throw io::Error(io::ErrorKind::internal, "FROM inside a stage"); }
+void StageResolver::apply(const dockerfile::From&) {
+  throw io::Error(io::ErrorKind::dockerfile, "FROM isn't allowed as an ONBUILD trigger");
+}
 
 }  // namespace kiln::engine

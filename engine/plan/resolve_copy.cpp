@@ -14,7 +14,7 @@ void StageResolver::apply(const dockerfile::Copy& copy) {
     step.heredocs.emplace_back(heredoc.name, body);
   }
   const std::string destination = expand(copy.destination);
-  step.destination = absolute_path(result_.config.working_dir, destination);
+  step.destination = absolute_path(directory(), destination);
   if (copy.chown) step.chown = expand(*copy.chown);
   if (copy.chmod) step.chmod = expand(*copy.chmod);
   step.excludes = copy.excludes;
@@ -34,7 +34,7 @@ void StageResolver::apply(const dockerfile::Copy& copy) {
 }
 
 void StageResolver::apply(const dockerfile::Workdir& workdir) {
-  const std::string path = absolute_path(result_.config.working_dir, expand(workdir.path), false);
+  const std::string path = absolute_path(directory(), expand(workdir.path), false);
   result_.config.working_dir = path;
   if (path == "/") {
     add_history("WORKDIR /", true);

@@ -42,17 +42,6 @@ void refuse_run_flags(const dockerfile::Run& run) {
   }
 }
 
-void set_variable(std::vector<std::string>& environment, const std::string& name, const std::string& value) {
-  const std::string prefix = name + "=";
-  for (auto& entry : environment) {
-    if (entry.starts_with(prefix)) {
-      entry = prefix + value;
-      return;
-    }
-  }
-  environment.push_back(prefix + value);
-}
-
 }  // namespace
 
 std::vector<std::string> StageResolver::shell() const {
@@ -78,7 +67,7 @@ std::vector<RunMount> StageResolver::mounts_of(const dockerfile::Run& run) const
   for (const auto& flag : run.mounts) {
     mounts.push_back(parse_mount(flag.text, [this](const std::string& word) { return expand(word); }));
   }
-  place_mounts(mounts, result_.config.working_dir);
+  place_mounts(mounts, directory());
   std::vector<RunMount> resolved;
   for (auto& mount : mounts) {
     const std::string from = mount_from(mount.text);
@@ -110,26 +99,20 @@ void StageResolver::apply(const dockerfile::Run& run) {
     step.arguments = words_of(run.command);
   }
   step.user = result_.config.user;
-  step.working_directory = result_.config.working_dir;
+  step.working_directory = directory();
   step.no_network = run.network == "none";
   step.mounts = mounts_of(run);
-  std::vector<std::string> args_in_force;
-  step.environment = result_.config.env;
-  for (const auto& name : arg_order_) {
-    if (!args_[name]) continue;
-    args_in_force.push_back(name + "=" + *args_[name]);
-    set_variable(step.environment, name, *args_[name]);
-  }
+  step.environment = run_environment();
   add_proxies(step);
   const std::vector<std::string> said = step.arguments;
   result_.runs = true;
-  add_step(std::move(step), dockerfile::history_of_run(args_in_force, said));
+  add_step(std::move(step), dockerfile::history_of_run(args_for_history(), said));
 }
 
 // Proxy arguments need no declaration and reach RUN under both spellings; they are in no history.
 void StageResolver::add_proxies(RunStep& step) const {
   for (const auto& [name, value] : plan_.options.build_args) {
-    if (!is_proxy_name(name) || args_.contains(name)) continue;
+    if (!is_proxy_name(name) || declared(name)) continue;
     std::string as_lower = upper(name);
     for (char& c : as_lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     for (const auto& spelling : {upper(name), as_lower}) {

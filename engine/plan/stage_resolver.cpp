@@ -1,9 +1,11 @@
 #include "engine/plan/stage_resolver.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "engine/plan/path.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -11,29 +13,53 @@ namespace kiln::engine {
 StageResolver::StageResolver(const Plan& plan, const PlannedStage& stage, const std::string& file_name, StageInput input)
     : plan_(plan), stage_(stage), file_name_(file_name), created_(std::move(input.created)) {
   result_.config = std::move(input.base);
-  for (auto& [name, value] : input.inherited_args) set_arg(name, value);
+  args_ = std::move(input.inherited_args);
+  // The image's Env is set again at the start of a stage, over arguments that hid it in the one before.
+  for (const auto& arg : args_) {
+    if (arg.value && !result_.config.env_value(arg.key)) set_arg(arg.key, arg.value);
+  }
 }
 
 ResolvedStage StageResolver::resolve() {
   prepare_config();
   const std::vector<std::string> triggers = std::exchange(result_.config.on_build, {});
   for (const auto& text : triggers) {
-    const dockerfile::Instruction instruction = dockerfile::parse_trigger(text, plan_.file.escape);
-    apply_at(instruction, fmt::format("ONBUILD trigger of the base image ({})", text));
+    const auto where = fmt::format("{}:{}: ONBUILD trigger of the base ({})", file_name_, stage_.text->from.location.first_line,
+                                   text.substr(0, text.find('\n')));
+    // A trigger is a file of its own, without the directives of this one.
+    dockerfile::Instruction instruction = io::with_context(where, [&] { return dockerfile::parse_trigger(text, '\\'); });
+    instruction.location = stage_.text->from.location;
+    apply_at(instruction, where);
   }
   for (const auto& instruction : stage_.text->instructions) {
     apply_at(instruction, fmt::format("{}:{}", file_name_, instruction.location.first_line));
   }
-  for (const auto& name : arg_order_) {
-    if (args_[name]) result_.args[name] = *args_[name];
-  }
+  result_.args = std::move(args_);
   return std::move(result_);
 }
 
 void StageResolver::prepare_config() {
   auto& config = result_.config;
   if (!config.env_value("PATH")) config.set_env("PATH", default_path);
-  if (config.working_dir.empty()) config.working_dir = "/";
+  if (!config.working_dir.empty()) config.working_dir = absolute_path("/", config.working_dir, false);
+  if (stage_.base.kind == Source::Kind::image) complete_history();
+}
+
+// Layers and entries that stand for one are brought to the same number, as BuildKit's exporter does.
+void StageResolver::complete_history() {
+  auto& config = result_.config;
+  std::size_t layers = 0;
+  for (auto& entry : config.history) {
+    if (layers == config.diff_ids.size()) entry.empty_layer = true;
+    if (!entry.empty_layer) ++layers;
+  }
+  for (; layers < config.diff_ids.size(); ++layers) {
+    oci::History filler;
+    if (oci::parse_rfc3339(config.created)) filler.created = config.created;
+    filler.created_by = "pulled from " + stage_.base.image.text();
+    filler.comment = "buildkit.exporter.image.v0";
+    config.history.push_back(std::move(filler));
+  }
 }
 
 void StageResolver::apply_at(const dockerfile::Instruction& instruction, const std::string& where) {
@@ -50,8 +76,11 @@ void StageResolver::apply_at(const dockerfile::Instruction& instruction, const s
 
 // The later of ENV and ARG wins, as in BuildKit's code.
 std::optional<std::string> StageResolver::lookup(std::string_view name) const {
-  const auto arg = args_.find(std::string(name));
-  if (arg != args_.end() && arg->second) return arg->second;
+  if (visible_args_.contains(std::string(name))) {
+    for (const auto& arg : args_) {
+      if (arg.key == name) return arg.value;
+    }
+  }
   if (const auto env = result_.config.env_value(name)) return std::string(*env);
   return std::nullopt;
 }
@@ -76,9 +105,37 @@ std::vector<dockerfile::KeyValue> StageResolver::expand_pairs(const std::vector<
   return expanded;
 }
 
-void StageResolver::set_arg(const std::string& name, std::optional<std::string> value) {
-  if (!args_.contains(name)) arg_order_.push_back(name);
-  args_[name] = std::move(value);
+std::string StageResolver::directory() const { return result_.config.working_dir.empty() ? "/" : result_.config.working_dir; }
+
+void StageResolver::set_arg(const std::string& name, const std::optional<std::string>& value) {
+  auto arg = std::find_if(args_.begin(), args_.end(), [&](const auto& known) { return known.key == name; });
+  if (arg == args_.end()) arg = args_.insert(arg, {name, value});
+  if (!value) return;
+  arg->value = value;
+  // These two steer BuildKit's scanner and are no environment.
+  if (name != "BUILDKIT_SBOM_SCAN_CONTEXT" && name != "BUILDKIT_SBOM_SCAN_STAGE") visible_args_.insert(name);
+}
+
+bool StageResolver::declared(const std::string& name) const {
+  return std::any_of(args_.begin(), args_.end(), [&](const auto& arg) { return arg.key == name; });
+}
+
+std::vector<std::string> StageResolver::args_for_history() const {
+  std::vector<std::string> texts;
+  for (const auto& arg : args_) {
+    const auto value = lookup(arg.key);
+    texts.push_back(arg.key + "=" + (value ? *value : arg.value.value_or("")));
+  }
+  return texts;
+}
+
+std::vector<std::string> StageResolver::run_environment() const {
+  oci::ImageConfig environment;
+  environment.env = result_.config.env;
+  for (const auto& arg : args_) {
+    if (visible_args_.contains(arg.key)) environment.set_env(arg.key, *arg.value);
+  }
+  return environment.env;
 }
 
 // -- history -----------------------------------------------------------------------------------------------------

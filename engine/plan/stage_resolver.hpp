@@ -3,8 +3,8 @@
 // commands; resolve_copy.cpp COPY, ADD and WORKDIR; resolve_config.cpp what changes the config only.
 #pragma once
 
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +22,7 @@ class StageResolver {
 
  private:
   void prepare_config();
+  void complete_history();
   void apply_at(const dockerfile::Instruction& instruction, const std::string& where);
 
   // -- variables
@@ -30,7 +31,13 @@ class StageResolver {
   std::string expand(const std::string& word) const;
   std::vector<std::string> expand_all(const std::vector<std::string>& words) const;
   std::vector<dockerfile::KeyValue> expand_pairs(const std::vector<dockerfile::KeyValue>& pairs) const;
-  void set_arg(const std::string& name, std::optional<std::string> value);
+  std::string directory() const;  // WORKDIR in force; "/" when there is none
+  void set_arg(const std::string& name, const std::optional<std::string>& value);
+  bool declared(const std::string& name) const;
+  // NAME=value of the declared arguments, each once, as RUN's history shows them.
+  std::vector<std::string> args_for_history() const;
+  // ENV, then the arguments that are visible.
+  std::vector<std::string> run_environment() const;
 
   // -- history
   std::size_t add_history(std::string created_by, bool empty_layer);
@@ -69,9 +76,9 @@ class StageResolver {
   std::string created_;
   ResolvedStage result_;
   const dockerfile::Instruction* current_ = nullptr;
-  std::map<std::string, std::optional<std::string>> args_;
-  std::vector<std::string> arg_order_;
-  bool command_set_ = false;  // this stage has its own CMD
+  std::vector<dockerfile::KeyValue> args_;  // in the order of declaration, each name once
+  std::set<std::string> visible_args_;      // those that have a value which no later ENV replaced
+  bool command_set_ = false;                // this stage has its own CMD
 };
 
 }  // namespace kiln::engine

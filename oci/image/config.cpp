@@ -119,6 +119,11 @@ Json inner_to_json(const ImageConfig& config) {
   return json;
 }
 
+// "NAME=value", or a malformed "NAME", which counts as an empty value.
+bool is_entry_of(std::string_view entry, std::string_view name) {
+  return entry.starts_with(name) && (entry.size() == name.size() || entry[name.size()] == '=');
+}
+
 Json to_json(const History& entry) {
   Json json = Json::object();
   if (!entry.created.empty()) json["created"] = entry.created;
@@ -172,9 +177,8 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
 
 std::optional<std::string_view> ImageConfig::env_value(std::string_view name) const {
   for (const auto& entry : env) {
-    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') {
-      return std::string_view(entry).substr(name.size() + 1);
-    }
+    if (!is_entry_of(entry, name)) continue;
+    return std::string_view(entry).substr(std::min(name.size() + 1, entry.size()));
   }
   return std::nullopt;
 }
@@ -182,7 +186,7 @@ std::optional<std::string_view> ImageConfig::env_value(std::string_view name) co
 void ImageConfig::set_env(std::string_view name, std::string_view value) {
   std::string text = fmt::format("{}={}", name, value);
   for (auto& entry : env) {
-    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') {
+    if (is_entry_of(entry, name)) {
       entry = std::move(text);
       return;
     }
@@ -231,6 +235,11 @@ std::string serialize(const ImageConfig& config) {
     for (const auto& entry : config.history) document["history"].push_back(to_json(entry));
   }
   for (const auto& [key, value] : config.other_top.items()) document[key] = value;
+  // BuildKit's exporter passes the document through a Go map, which sorts its names; what is inside keeps its order.
+  std::map<std::string, Json> sorted;
+  for (auto& [key, value] : document.items()) sorted[key] = std::move(value);
+  document = Json::object();
+  for (auto& [key, value] : sorted) document[key] = std::move(value);
   return dump_like_go(document);
 }
 

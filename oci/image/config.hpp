@@ -72,7 +72,7 @@ struct ImageConfig {
 
 // Errors: io::Error(protocol). Malformed Env entries are kept.
 ImageConfig parse_config(std::string_view json);
-// The exact bytes to push, deterministic.
+// The exact bytes to push, deterministic: the fields, their order and their escapes are BuildKit's.
 std::string serialize(const ImageConfig& config);
 
 }  // namespace kiln::oci

@@ -87,7 +87,14 @@ std::string dump_like_go(const Json& document) {
   const std::string plain = document.dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string escaped;
   escaped.reserve(plain.size());
-  for (const char c : plain) {
+  for (std::size_t at = 0; at < plain.size(); ++at) {
+    const char c = plain[at];
+    // U+2028 and U+2029.
+    if (c == '\xe2' && plain[at + 1] == '\x80' && (plain[at + 2] == '\xa8' || plain[at + 2] == '\xa9')) {
+      escaped += plain[at + 2] == '\xa8' ? "\\u2028" : "\\u2029";
+      at += 2;
+      continue;
+    }
     switch (c) {
       case '<': escaped += "\\u003c"; break;
       case '>': escaped += "\\u003e"; break;

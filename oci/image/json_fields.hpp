@@ -20,7 +20,7 @@ std::int64_t integer_field(const Json& object, const char* name);
 std::vector<std::string> text_list_field(const Json& object, const char* name);
 std::map<std::string, std::string> text_map_field(const Json& object, const char* name);
 
-// As Go's encoding/json writes it: no spaces, and <, >, & as \u003c, \u003e, \u0026.
+// As Go's encoding/json writes it: no spaces, and <, >, & and the two Unicode line ends as \uXXXX.
 std::string dump_like_go(const Json& document);
 
 }  // namespace kiln::oci

@@ -12,8 +12,6 @@
 
 namespace kiln::oci {
 
-namespace {
-
 // containerd's platforms/database.go: normalizeArch.
 void normalise(Platform& platform) {
   auto& arch = platform.architecture;
@@ -34,8 +32,6 @@ void normalise(Platform& platform) {
   if (arch == "arm" && (variant.empty() || variant == "7")) variant = "v7";
   if (arch == "arm" && (variant == "5" || variant == "6" || variant == "8")) variant = "v" + variant;
 }
-
-}  // namespace
 
 std::string Platform::text() const {
   std::string text = os + "/" + architecture;

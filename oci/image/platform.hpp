@@ -16,6 +16,8 @@ struct Platform {
   friend bool operator==(const Platform&, const Platform&) = default;
 };
 
+// The one spelling of names that mean the same (containerd's platforms.Normalize).
+void normalise(Platform& platform);
 // Throws io::Error(usage) naming the text.
 Platform parse_platform(std::string_view text);
 Platform host_platform();

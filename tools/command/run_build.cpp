@@ -48,21 +48,10 @@ std::vector<std::string> work_bases(const std::string& kaniko_directory, const s
   return {"/var/tmp"};
 }
 
-std::optional<std::int64_t> source_date_epoch(const engine::BuildRequest& request) {
-  std::string text;
-  const auto argument = request.build_args.find("SOURCE_DATE_EPOCH");
-  if (argument != request.build_args.end()) {
-    text = argument->second.value_or("");
-  } else if (const char* variable = std::getenv("SOURCE_DATE_EPOCH")) {
-    text = variable;
-  }
-  if (text.empty()) return std::nullopt;
-  std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds < 0) {
-    throw io::Error(io::ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH={}: it is a number of seconds", text));
-  }
-  return seconds;
+// As buildx does: the environment's is a build argument, unless one is given.
+void take_source_date_epoch(engine::BuildRequest& request) {
+  const char* variable = std::getenv("SOURCE_DATE_EPOCH");
+  if (variable && *variable) request.build_args.try_emplace("SOURCE_DATE_EPOCH", variable);
 }
 
 std::string write_dockerfile(const std::string& directory, const std::string& text) {
@@ -124,8 +113,9 @@ void build_traced(io::Runtime& runtime, engine::BuildRequest request, const RunS
 engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& settings) {
   request.kiln_directory = own_directory();
   const bool dry_run = request.dry_run;
-  if (request.platform.architecture.empty()) request.platform = oci::host_platform();
-  if (!request.source_date_epoch) request.source_date_epoch = source_date_epoch(request);
+  request.platform_given = !request.platform.architecture.empty();
+  if (!request.platform_given) request.platform = oci::host_platform();
+  take_source_date_epoch(request);
   WorkDirectory work(request.work_directory.empty() ? work_bases(settings.kaniko_directory, request.kiln_directory)
                                                     : std::vector<std::string>{request.work_directory});
   if (request.cleanup) work.delete_in_foreground();

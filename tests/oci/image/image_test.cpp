@@ -62,7 +62,7 @@ TEST(Index, ChoosesThePlatform) {
 
 TEST(Config, RoundTripKeepsWhatItDoesNotKnow) {
   const std::string text =
-      R"({"created":"2024-01-01T00:00:00Z","architecture":"amd64","os":"linux","config":{"Env":["A=1"],"Cmd":["x"],"WorkingDir":"/","Labels":{"a":"\u003cb\u003e"},"Odd":1},"rootfs":{"type":"layers","diff_ids":[]},"history":[{"created":"2024-01-01T00:00:00Z","created_by":"x \u0026\u0026 y","empty_layer":true}],"more":[1]})";
+      R"({"architecture":"amd64","config":{"Env":["A=1"],"Cmd":["x"],"WorkingDir":"/","Labels":{"a":"\u003cb\u003e"},"Odd":1},"created":"2024-01-01T00:00:00Z","history":[{"created":"2024-01-01T00:00:00Z","created_by":"x \u0026\u0026 y","empty_layer":true}],"more":[1],"os":"linux","rootfs":{"type":"layers","diff_ids":[]}})";
   EXPECT_EQ(serialize(parse_config(text)), text);
   ImageConfig config = parse_config(text);
   config.set_env("A", "2");

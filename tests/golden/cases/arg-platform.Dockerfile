@@ -1,0 +1,5 @@
+#: rule the automatic platform arguments, after ARG NAME (1.5)
+#: flags --custom-platform linux/arm/v7
+FROM scratch
+ARG TARGETPLATFORM TARGETOS TARGETARCH TARGETVARIANT TARGETSTAGE
+LABEL p=$TARGETPLATFORM o=$TARGETOS a=$TARGETARCH v=x$TARGETVARIANT s=$TARGETSTAGE

@@ -1,0 +1,2 @@
+#: rule the base's author is kept (2.2)
+FROM full

@@ -1,0 +1,3 @@
+#: rule CMD [] empties (1.10)
+FROM busybox
+CMD []

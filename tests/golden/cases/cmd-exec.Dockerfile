@@ -1,0 +1,3 @@
+#: rule CMD, exec form: quoted words in history (2.1)
+FROM scratch
+CMD ["a", "b \"c\"", "d\n"]

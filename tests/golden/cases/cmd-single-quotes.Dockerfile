@@ -1,0 +1,3 @@
+#: rule single quotes are no JSON: silently shell form (1.12)
+FROM scratch
+CMD ['a', 'b']

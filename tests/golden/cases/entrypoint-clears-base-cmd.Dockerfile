@@ -1,0 +1,3 @@
+#: rule ENTRYPOINT clears a Cmd of the base (1.10)
+FROM busybox
+ENTRYPOINT ["e"]

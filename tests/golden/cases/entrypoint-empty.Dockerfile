@@ -1,0 +1,3 @@
+#: rule ENTRYPOINT [] (1.10)
+FROM full
+ENTRYPOINT []

@@ -1,0 +1,3 @@
+#: rule Env of the base keeps its place (2.2)
+FROM full
+ENV A=own NEW=1

@@ -1,0 +1,5 @@
+#: rule SOURCE_DATE_EPOCH as default of a global ARG (2.6)
+#: env SOURCE_DATE_EPOCH=
+ARG SOURCE_DATE_EPOCH=1111111111
+FROM scratch
+WORKDIR /w

@@ -1,0 +1,3 @@
+#: rule the same with an empty list (2.1)
+FROM emptyhistory
+LABEL a=b

@@ -1,0 +1,3 @@
+#: rule a base without layers (1.6)
+FROM nolayers
+WORKDIR /w

@@ -1,0 +1,4 @@
+#: rule SHELL needs JSON (1.1)
+#: fails
+FROM scratch
+SHELL /bin/sh -c

@@ -1,0 +1,3 @@
+#: rule the path is cleaned; history shows it (2.1)
+FROM scratch
+WORKDIR //a/./b/../c/

@@ -1,0 +1,3 @@
+#: rule WORKDIR / has no layer (1.10)
+FROM scratch
+WORKDIR /
