@@ -1,0 +1,3 @@
+#: rule [[] stands for a bracket (1.9)
+FROM scratch
+COPY [[]x].txt /x/

@@ -1,0 +1,5 @@
+#: rule COPY --from a number (1.6)
+FROM scratch
+COPY hello.txt /a
+FROM scratch
+COPY --from=0 /a /b

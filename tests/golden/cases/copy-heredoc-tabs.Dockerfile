@@ -1,0 +1,6 @@
+#: rule <<- takes leading tabs away (1.3)
+FROM scratch
+COPY <<-EOF /a
+	tabbed
+		twice
+	EOF

@@ -1,0 +1,3 @@
+#: rule JSON form for names with spaces (1.1)
+FROM scratch
+COPY ["with space.txt", "/a b/"]

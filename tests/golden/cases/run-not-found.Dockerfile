@@ -1,0 +1,4 @@
+#: rule a command that is not there: 127
+#: fails
+FROM busybox
+RUN ["/nope"]
