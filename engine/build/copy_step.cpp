@@ -32,12 +32,14 @@ void refuse_unsupported(const CopyStep& step) {
 Task<CopyRules> StageRunner::Steps::rules_for(const CopyStep& step) {
   CopyRules rules;
   rules.from_context = !step.from;
-  rules.parents = step.parents;
   rules.now = session_.now;
   if (step.chmod) rules.mode = ModeChange(*step.chmod);
   if (step.chown) {
     const UserDatabase database = co_await users();
-    rules.owner = resolve_chown(database, *step.chown);
+    std::vector<std::string> missing;
+    rules.owner = resolve_chown(database, *step.chown, missing);
+    for (const auto& name : missing)
+      spdlog::warn("--chown={}: the image has no {}; as with docker, root stands in", *step.chown, name);
   }
   co_return rules;
 }
@@ -45,35 +47,25 @@ Task<CopyRules> StageRunner::Steps::rules_for(const CopyStep& step) {
 Task<Changes> StageRunner::Steps::perform(const CopyStep& step, std::size_t number, int) {
   refuse_unsupported(step);
   CopyRules rules = co_await rules_for(step);
+  // With --link the copy knows nothing of what it is put on; BuildKit drops the flag where there is a --chmod.
+  Tree layer;
+  const bool linked = step.link && !step.chmod;
+  Tree& destination = linked ? layer : *stage_->tree;
   Changes changes;
   if (step.from) {
-    co_await copy_from_stage(step, std::move(rules), changes);
+    co_await copy_from_stage(step, destination, std::move(rules), changes);
   } else {
-    CopyOperation operation(*stage_->tree, std::move(rules));
+    CopyOperation operation(destination, std::move(rules));
     co_await copy_from_context(step, operation);
     changes = operation.take_changes();
   }
+  if (linked) put_layer_over(*stage_->tree, layer, changes);
   co_await fetch_contents(changes);
   if (number < last_run_) {
     warn_of_mounts(changes);
     co_await stage_->rootfs->apply(*stage_->tree, changes);
   }
   co_return changes;
-}
-
-Task<Tree> scan_context(Session& session, const CopyStep& step) {
-  if (!session.context) {
-    throw io::Error(io::ErrorKind::context,
-                    fmt::format("{} needs a build context, and there is none", step.is_add ? "ADD" : "COPY"));
-  }
-  Tree tree;
-  for (const auto& root : scan_roots(step.sources)) {
-    tree = co_await session.context->scan(session.runtime, root);
-    // A symlink on the way, or as the source: its target may be anywhere in the context.
-    const Node* node = tree.find(root);
-    if (!node || node->type == FileType::symlink) tree = co_await session.context->scan(session.runtime, "");
-  }
-  co_return tree;
 }
 
 Node heredoc_node(const Session& session, const std::string& body) {
@@ -86,42 +78,51 @@ Node heredoc_node(const Session& session, const std::string& body) {
   return node;
 }
 
+// What `source` may name, and what the links among its matches point to.
+Task<Tree> scan_context(Session& session, const CopyStep& step, std::string source) {
+  if (!session.context) {
+    throw io::Error(io::ErrorKind::context,
+                    fmt::format("{} needs a build context, and there is none", step.is_add ? "ADD" : "COPY"));
+  }
+  Context& context = *session.context;
+  Tree tree = co_await context.scan(session.runtime, scan_root(source, step.parents));
+  for (const auto& path : match_wildcards(tree, source)) {
+    const Node* node = tree.find(path);
+    if (node && node->type == FileType::symlink) tree = co_await context.scan(session.runtime, path);
+  }
+  co_return tree;
+}
+
 Task<void> StageRunner::Steps::copy_from_context(const CopyStep& step, CopyOperation& operation) {
-  const bool several = step.sources.size() + step.heredocs.size() > 1;
-  for (const auto& [name, body] : step.heredocs) {
-    operation.put_file(name, heredoc_node(session_, body), step.destination, several);
-  }
-  if (step.sources.empty()) co_return;
-  const Tree context = co_await scan_context(session_, step);
-  if (step.is_add && step.unpack.value_or(true)) {
-    co_await add_from_context(step, operation, context);
-    co_return;
-  }
   const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
-  operation.copy(context, step.sources, step.destination, excludes, several);
-}
-
-// ADD: a source that is an archive is unpacked, everything else is copied.
-Task<void> StageRunner::Steps::add_from_context(const CopyStep& step, CopyOperation& operation, const Tree& context) {
-  const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
-  const bool several = step.sources.size() + step.heredocs.size() > 1;
   for (const auto& source : step.sources) {
-    const Node* node = context.find(resolve_in_tree(context, clean_path(source)));
-    if (!node || node->type != FileType::regular) {
-      operation.copy(context, {source}, step.destination, excludes, several);
+    const Tree context = co_await scan_context(session_, step, source);
+    if (step.parents) {
+      operation.copy_with_parents(context, source, step.destination, excludes);
       continue;
     }
-    const auto entries = co_await read_archive(session_.runtime, node->content, source, session_.scratch);
-    if (!entries) {
-      operation.copy(context, {source}, step.destination, excludes, several);
-      continue;
+    for (const auto& match : expand_source(context, source)) {
+      bool unpacked = false;
+      if (step.is_add && step.unpack.value_or(true)) {
+        unpacked = co_await unpack(operation, *context.find(match.path), source, step.destination);
+      }
+      if (!unpacked) operation.copy_match(context, match, step.destination, excludes);
     }
-    const std::string directory = operation.make_destination(step.destination);
-    for (const auto& entry : *entries) operation.put_archived(directory, entry.path, entry.node);
   }
+  for (const auto& [name, body] : step.heredocs) operation.put_file(name, heredoc_node(session_, body), step.destination);
 }
 
-Task<void> StageRunner::Steps::copy_from_stage(const CopyStep& step, CopyRules rules, Changes& changes) {
+// ADD: a file that is an archive is unpacked; false for everything else.
+Task<bool> StageRunner::Steps::unpack(CopyOperation& operation, const Node& file, std::string name, std::string destination) {
+  if (file.type != FileType::regular) co_return false;
+  const auto entries = co_await read_archive(session_.runtime, file.content, std::move(name), session_.scratch);
+  if (!entries) co_return false;
+  const std::string directory = operation.make_destination(destination);
+  for (const auto& entry : *entries) operation.put_archived(directory, entry);
+  co_return true;
+}
+
+Task<void> StageRunner::Steps::copy_from_stage(const CopyStep& step, Tree& destination, CopyRules rules, Changes& changes) {
   const StageResultPtr source = co_await runner_.start_from(*step.from);
   co_await runner_.ensure_tree(source);
   while (runner_.root_moves_) co_await runner_.in_place_free_.wait();
@@ -132,11 +133,17 @@ Task<void> StageRunner::Steps::copy_from_stage(const CopyStep& step, CopyRules r
       node.content = source->rootfs->locate(path);
     }
   };
-  CopyOperation operation(*stage_->tree, std::move(rules));
+  CopyOperation operation(destination, std::move(rules));
   const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
-  const bool several = step.sources.size() + step.heredocs.size() > 1;
   const Tree files = co_await with_mounted_files(source, step);
-  operation.copy(files, step.sources, step.destination, excludes, several);
+  for (const auto& written : step.sources) {
+    if (step.parents) {
+      operation.copy_with_parents(files, written, step.destination, excludes);
+    } else {
+      operation.copy(files, written, step.destination, excludes);
+    }
+  }
+  for (const auto& [name, body] : step.heredocs) operation.put_file(name, heredoc_node(session_, body), step.destination);
   changes = operation.take_changes();
 }
 

@@ -53,14 +53,19 @@ Task<std::optional<std::string>> StageRunner::copy_inputs(const CopyStep& step) 
   }
   std::optional<std::string> inputs;
   try {
-    CopyRules rules;
-    rules.parents = step.parents;
     Tree made;
-    CopyOperation operation(made, std::move(rules));
-    const Tree context = co_await scan_context(session_, step);
+    CopyOperation operation(made, CopyRules());
     const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
-    for (const auto& [name, body] : step.heredocs) operation.put_file(name, heredoc_node(session_, body), step.destination, true);
-    operation.copy(context, step.sources, step.destination + "/", excludes, step.sources.size() + step.heredocs.size() > 1);
+    const std::string directory = step.destination + "/";  // so that every file has a name of its own
+    for (const auto& source : step.sources) {
+      const Tree context = co_await scan_context(session_, step, source);
+      if (step.parents) {
+        operation.copy_with_parents(context, source, directory, excludes);
+      } else {
+        operation.copy(context, source, directory, excludes);
+      }
+    }
+    for (const auto& [name, body] : step.heredocs) operation.put_file(name, heredoc_node(session_, body), directory);
     inputs = co_await fingerprint(session_.runtime, made, operation.take_changes());
   } catch (const io::Error& error) {
     if (error.kind() == io::ErrorKind::cancelled) throw;

@@ -7,8 +7,8 @@
 
 namespace kiln::engine {
 
-// The part of the build context that a COPY reads. Errors: io::Error(context) when there is none.
-io::Task<Tree> scan_context(Session& session, const CopyStep& step);
+// The part of the build context that one source of a COPY reads. Errors: io::Error(context) when there is none.
+io::Task<Tree> scan_context(Session& session, const CopyStep& step, std::string source);
 // A heredoc's body as a file.
 Node heredoc_node(const Session& session, const std::string& body);
 
@@ -40,8 +40,8 @@ class StageRunner::Steps {
   io::Task<void> copy_from_context(const CopyStep& step, CopyOperation& operation);
   io::Task<Tree> with_mounted_files(StageResultPtr source, const CopyStep& step);
   void warn_of_mounts(const Changes& changes) const;
-  io::Task<void> copy_from_stage(const CopyStep& step, CopyRules rules, Changes& changes);
-  io::Task<void> add_from_context(const CopyStep& step, CopyOperation& operation, const Tree& context);
+  io::Task<void> copy_from_stage(const CopyStep& step, Tree& destination, CopyRules rules, Changes& changes);
+  io::Task<bool> unpack(CopyOperation& operation, const Node& file, std::string name, std::string destination);
   io::Task<void> fetch_contents(const Changes& changes);
   io::Task<UserDatabase> users();
   io::Task<std::string> read_text(const std::string& path);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-
-#include <fmt/format.h>
+#include <optional>
+#include <unordered_map>
 
 #include "engine/context/glob.hpp"
 #include "engine/plan/path.hpp"
@@ -13,42 +13,86 @@ namespace kiln::engine {
 
 namespace {
 
-struct Rule {
-  Glob glob;
-  bool negated;
-};
-
 std::string_view trim(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
   return text;
 }
 
-// The path itself, or a directory above it.
-bool matches_or_parent(const Glob& glob, std::string_view path) {
-  if (glob.literal()) {
-    const std::string& text = glob.text();
-    return path.starts_with(text) && (path.size() == text.size() || path[text.size()] == '/');
+// Go's filepath.Clean: unlike clean_path it keeps the leading '/' and the ".." that it cannot resolve.
+std::string go_clean(std::string_view path) {
+  if (path.starts_with('/')) return "/" + clean_path(path);
+  std::vector<std::string_view> parts;
+  for (std::size_t at = 0; at <= path.size();) {
+    const std::size_t slash = std::min(path.find('/', at), path.size());
+    const std::string_view part = path.substr(at, slash - at);
+    at = slash + 1;
+    if (part.empty() || part == ".") continue;
+    if (part == ".." && !parts.empty() && parts.back() != "..") {
+      parts.pop_back();
+    } else {
+      parts.push_back(part);
+    }
   }
-  if (glob.matches(path)) return true;
-  for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
-    if (glob.matches(path.substr(0, slash))) return true;
-  }
-  return false;
+  std::string cleaned;
+  for (const auto part : parts) cleaned += (cleaned.empty() ? "" : "/") + std::string(part);
+  return cleaned.empty() ? "." : cleaned;
+}
+
+// No path of a context begins like this.
+bool matches_nothing(std::string_view pattern) {
+  return pattern == "." || pattern == ".." || pattern.starts_with("../") || pattern.starts_with('/');
+}
+
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+using Index = std::unordered_map<std::string, std::vector<std::uint32_t>, TextHash, std::equal_to<>>;
+
+void append(const Index& index, std::string_view key, std::vector<std::uint32_t>& found) {
+  if (index.empty()) return;
+  const auto entry = index.find(key);
+  if (entry != index.end()) found.insert(found.end(), entry->second.begin(), entry->second.end());
 }
 
 }  // namespace
 
 struct IgnoreMatcher::Compiled {
-  std::vector<Rule> rules;
-  bool has_exceptions = false;
-  std::vector<std::string> exceptions;  // literal starts of "!" patterns; "" where one starts with a wildcard
+  std::vector<bool> exceptions;                         // per rule: is it a "!"?
+  Index by_path;                                        // rules without wildcards
+  Index by_name;                                        // "**/name"
+  std::vector<std::pair<std::uint32_t, Glob>> general;  // the others, in order
+  std::vector<std::string> exception_starts;            // what paths that a "!" brings back begin with
+
+  void add(const std::string& pattern, bool exception) {
+    Glob glob(pattern, Glob::Syntax::ignore);
+    if (matches_nothing(pattern)) return;
+    const auto rule = static_cast<std::uint32_t>(exceptions.size());
+    exceptions.push_back(exception);
+    if (exception) exception_starts.push_back(glob.prefix());
+    const std::string& text = glob.text();
+    if (glob.kind() == Glob::Kind::exact) {
+      by_path[text].push_back(rule);
+    } else if (glob.kind() == Glob::Kind::suffix && text.starts_with('/') && text.rfind('/') == 0) {
+      by_name[text.substr(1)].push_back(rule);
+    } else {
+      general.emplace_back(rule, std::move(glob));
+    }
+  }
+
+  // Rules that match the path itself, in order.
+  void find(std::string_view path, std::vector<std::uint32_t>& found) const {
+    append(by_path, path, found);
+    append(by_name, name_of_path(path), found);
+    for (const auto& [rule, glob] : general) {
+      if (glob.matches(path)) found.push_back(rule);
+    }
+    if (found.size() > 1) std::sort(found.begin(), found.end());
+  }
 };
 
-IgnoreMatcher::IgnoreMatcher() : compiled_(std::make_unique<Compiled>()) {}
-IgnoreMatcher::~IgnoreMatcher() = default;
-IgnoreMatcher::IgnoreMatcher(IgnoreMatcher&&) noexcept = default;
-IgnoreMatcher& IgnoreMatcher::operator=(IgnoreMatcher&&) noexcept = default;
+IgnoreMatcher::IgnoreMatcher() : compiled_(std::make_shared<Compiled>()) {}
 
 IgnoreMatcher IgnoreMatcher::parse(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
@@ -58,53 +102,95 @@ IgnoreMatcher IgnoreMatcher::parse(std::string_view text) {
     const std::string_view line = text.substr(0, newline);
     text.remove_prefix(std::min(newline + 1, text.size()));
     if (line.starts_with('#')) continue;
-    std::string pattern(trim(line));
+    std::string_view pattern = trim(line);
     if (pattern.empty()) continue;
-    const bool negated = pattern.starts_with('!');
-    std::string body(trim(std::string_view(pattern).substr(negated ? 1 : 0)));
-    if (!body.empty()) {
-      body = clean_path(body);
-      if (body.empty()) body = ".";
-    }
-    patterns.push_back((negated ? "!" : "") + body);
+    const bool exception = pattern.starts_with('!');
+    if (exception) pattern = trim(pattern.substr(1));
+    std::string body;
+    if (!pattern.empty()) body = go_clean(pattern);
+    if (body.size() > 1 && body.starts_with('/')) body.erase(0, 1);
+    patterns.push_back((exception ? "!" : "") + body);
   }
   return from_patterns(patterns);
 }
 
 IgnoreMatcher IgnoreMatcher::from_patterns(const std::vector<std::string>& patterns) {
-  IgnoreMatcher matcher;
-  for (std::string pattern : patterns) {
-    const bool negated = pattern.starts_with('!');
-    if (negated) pattern.erase(0, 1);
-    if (negated && pattern.empty()) throw io::Error(io::ErrorKind::context, "illegal exclusion pattern: \"!\"");
-    pattern = clean_path(pattern);
-    if (pattern.empty()) continue;  // "." alone
-    Rule rule{Glob(pattern, true), negated};
-    if (negated) {
-      matcher.compiled_->has_exceptions = true;
-      matcher.compiled_->exceptions.push_back(pattern.substr(0, pattern.find_first_of("*?[\\")));
-    }
-    matcher.compiled_->rules.push_back(std::move(rule));
+  auto compiled = std::make_shared<Compiled>();
+  for (const auto& written : patterns) {
+    const std::string_view trimmed = trim(written);
+    if (trimmed.empty()) continue;
+    std::string pattern = go_clean(trimmed);
+    const bool exception = pattern.starts_with('!');
+    if (exception) pattern.erase(0, 1);
+    if (exception && pattern.empty()) throw io::Error(io::ErrorKind::context, "illegal exclusion pattern: \"!\"");
+    compiled->add(pattern, exception);
   }
+  IgnoreMatcher matcher;
+  matcher.compiled_ = std::move(compiled);
   return matcher;
 }
 
-bool IgnoreMatcher::ignored(std::string_view path) const {
-  bool result = false;
-  for (const auto& rule : compiled_->rules) {
-    if (rule.negated == result && matches_or_parent(rule.glob, path)) result = !rule.negated;
+bool IgnoreMatcher::decide(const Directory& parent, std::string_view path, Directory* result) const {
+  thread_local std::vector<std::uint32_t> own;
+  own.clear();
+  compiled_->find(path, own);
+  if (result) result->matched.clear();
+  bool ignored = false;
+  const auto take = [&](std::uint32_t rule) {
+    ignored = !compiled_->exceptions[rule];
+    if (result) result->matched.push_back(rule);
+  };
+  auto inherited = parent.matched.begin();
+  auto found = own.begin();
+  while (inherited != parent.matched.end() || found != own.end()) {
+    const bool from_parent = found == own.end() || (inherited != parent.matched.end() && *inherited <= *found);
+    if (from_parent) {
+      if (found != own.end() && *found == *inherited) ++found;
+      take(*inherited++);
+    } else {
+      // Not looked at when it would change nothing: then its children do not inherit it either.
+      if (compiled_->exceptions[*found] == ignored) take(*found);
+      ++found;
+    }
   }
-  return result;
+  if (result) result->ignored = ignored;
+  return ignored;
+}
+
+bool IgnoreMatcher::ignored(std::string_view path) const {
+  Directory parent;
+  for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    Directory directory;
+    decide(parent, path.substr(0, slash), &directory);
+    parent = std::move(directory);
+  }
+  return decide(parent, path, nullptr);
 }
 
 bool IgnoreMatcher::may_reinclude_below(std::string_view directory) const {
+  if (compiled_->exception_starts.empty()) return false;
   const std::string prefix = std::string(directory) + "/";
-  return std::any_of(compiled_->exceptions.begin(), compiled_->exceptions.end(),
+  return std::any_of(compiled_->exception_starts.begin(), compiled_->exception_starts.end(),
                      [&](const std::string& start) { return start.starts_with(prefix) || prefix.starts_with(start); });
 }
 
-bool IgnoreMatcher::empty() const { return compiled_->rules.empty(); }
+bool IgnoreMatcher::empty() const { return compiled_->exceptions.empty(); }
 
-bool path_match(std::string_view pattern, std::string_view path) { return Glob(pattern, false).matches(path); }
+bool IgnoreWalk::visit(std::string_view path, bool is_directory) {
+  if (matcher_.empty()) return false;
+  while (!open_.empty() && !(path.size() > open_.back().path.size() && path[open_.back().path.size()] == '/' &&
+                             path.starts_with(open_.back().path))) {
+    open_.pop_back();
+  }
+  const IgnoreMatcher::Directory root;
+  const IgnoreMatcher::Directory& parent = open_.empty() ? root : open_.back().directory;
+  if (!is_directory) return matcher_.decide(parent, path, nullptr);
+  Open entered{std::string(path), {}};
+  const bool ignored = matcher_.decide(parent, path, &entered.directory);
+  open_.push_back(std::move(entered));
+  return ignored;
+}
+
+bool path_match(std::string_view pattern, std::string_view path) { return Glob(pattern, Glob::Syntax::path).matches(path); }
 
 }  // namespace kiln::engine

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <map>
 
 #include <fmt/format.h>
 
@@ -32,24 +31,14 @@ void save_content(oci::TarReader& reader, Node& node, const std::shared_ptr<cons
 
 std::vector<ArchiveEntry> read_entries(io::ByteSource& source, const std::shared_ptr<const ContentDirectory>& scratch) {
   std::vector<ArchiveEntry> entries;
-  std::map<std::string, std::size_t> positions;
-  const Tree ids;
   oci::TarReader reader(source);
   while (const auto entry = reader.next()) {
-    ArchiveEntry added{entry->path, node_of(*entry)};
     if (entry->type == FileType::hard_link) {
-      const auto target = positions.find(entry->link_target);
-      if (target == positions.end()) {
-        throw io::Error(io::ErrorKind::integrity,
-                        fmt::format("hard link '{}' to '{}', which is not there", entry->path, entry->link_target));
-      }
-      Node& first = entries[target->second].node;
-      if (first.link_id == 0) first.link_id = ids.new_link_id();
-      added.node = first;
-    } else if (entry->type == FileType::regular) {
-      save_content(reader, added.node, scratch);
+      entries.push_back({entry->path, Node(), entry->link_target});
+      continue;
     }
-    positions[entry->path] = entries.size();
+    ArchiveEntry added{entry->path, node_of(*entry), ""};
+    if (entry->type == FileType::regular) save_content(reader, added.node, scratch);
     entries.push_back(std::move(added));
   }
   return entries;

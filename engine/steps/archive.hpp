@@ -13,7 +13,8 @@ namespace kiln::engine {
 
 struct ArchiveEntry {
   std::string path;
-  Node node;  // regular files have their content in the scratch directory; hard links share a link_id
+  Node node;              // regular files have their content in the scratch directory
+  std::string hard_link;  // a hard link: the path that it is another name of; `node` is nothing then
 };
 
 // The entries of the tar (plain or compressed by gzip, bzip2, xz or zstd) that `content` is; nothing when it is no tar: then

@@ -6,97 +6,145 @@
 
 #include "engine/context/glob.hpp"
 #include "engine/plan/path.hpp"
+#include "engine/steps/archive.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
 
 namespace {
 
-bool has_wildcard(const std::string& path) { return path.find_first_of("*?[") != std::string::npos; }
-
-// What a wildcard can be rooted at: the directories before its first wildcard component.
-std::string literal_prefix(const std::string& pattern) {
-  return std::string(parent_of(pattern.substr(0, pattern.find_first_of("*?["))));
+std::string join(const std::string& directory, std::string_view name) {
+  if (directory.empty()) return std::string(name);
+  return directory + "/" + std::string(name);
 }
 
-std::vector<std::string> expand_sources(const Tree& source, const std::string& written, bool double_star) {
-  const std::string pattern = clean_path(written);
-  if (!has_wildcard(pattern)) {
-    // A symlink given as the source is followed.
-    const std::string path = resolve_in_tree(source, pattern);
-    if (!source.find(path)) throw io::Error(io::ErrorKind::context, fmt::format("\"/{}\": not found", pattern));
-    return {path};
-  }
-  std::vector<std::string> matches;
-  const Glob glob(pattern, double_star);
-  source.walk(literal_prefix(pattern), [&](const std::string& path, const Node&) {
-    if (!path.empty() && glob.matches(path)) {
-      matches.push_back(resolve_in_tree(source, path));
-      return double_star;
-    }
-    return true;
-  });
-  return matches;
+[[noreturn]] void not_a_directory(std::string_view path) {
+  throw io::Error(io::ErrorKind::context, fmt::format("cannot copy to non-directory: /{}", path));
 }
 
 }  // namespace
 
-std::set<std::string> scan_roots(const std::vector<std::string>& sources) {
-  std::set<std::string> roots;
-  for (const auto& written : sources) {
-    const std::string pattern = clean_path(written);
-    roots.insert(has_wildcard(pattern) ? literal_prefix(pattern) : pattern);
+// The walk over one directory's contents. Directories that a pattern leaves out are made when something below is not.
+class CopyOperation::DirectoryCopy {
+ public:
+  DirectoryCopy(CopyOperation& operation, std::string from, std::string to, const IgnoreMatcher& excludes,
+                const IgnoreMatcher* includes)
+      : operation_(operation), from_(std::move(from)), to_(std::move(to)), excluded_(excludes) {
+    if (includes) included_.emplace(*includes);
   }
-  return roots;
-}
 
-void CopyOperation::copy(const Tree& source, const std::vector<std::string>& sources, const std::string& destination,
-                         const IgnoreMatcher& excludes, bool several) {
-  for (const auto& written : sources) {
-    const auto paths = expand_sources(source, written, rules_.parents);
-    for (const auto& path : paths) {
-      if (rules_.parents) {
-        copy_with_parents(source, written, path, destination, excludes);
-      } else {
-        copy_one(source, path, destination, excludes, several || paths.size() > 1);
-      }
+  void run(const Tree& source) {
+    const std::size_t skipped = from_.empty() ? 0 : from_.size() + 1;
+    source.walk(from_, [&](const std::string& path, const Node& node) {
+      return path == from_ || visit(source, path, path.substr(skipped), node);
+    });
+  }
+
+ private:
+  bool visit(const Tree& source, const std::string& path, const std::string& below, const Node& node) {
+    const bool directory = node.is_directory();
+    const bool wanted = !included_ || included_->visit(below, directory);
+    const bool left_out = excluded_.visit(below, directory);
+    while (!pending_.empty() && !below.starts_with(pending_.back() + "/")) pending_.pop_back();
+    if (!wanted || left_out) {
+      if (!directory || (left_out && !excluded_.may_return_below(below))) return false;
+      pending_.push_back(below);
+      return true;
     }
+    for (const auto& parent : pending_) make_parent(source, parent);
+    pending_.clear();
+    if (directory) {
+      operation_.put_directory(join(to_, below), operation_.taken(path, node));
+    } else {
+      operation_.put_non_directory(join(to_, below), operation_.taken(path, node));
+    }
+    return true;
   }
+
+  // One that exists takes only the mode.
+  void make_parent(const Tree& source, const std::string& below) {
+    const std::string target = join(to_, below);
+    const Node& node = *source.find(join(from_, below));
+    const Node* there = operation_.tree_.find(target);
+    if (!there) {
+      operation_.put_directory(target, operation_.taken(join(from_, below), node));
+      return;
+    }
+    if (!there->is_directory()) not_a_directory(target);
+    if (there->mode == node.mode) return;
+    operation_.tree_.update(target, [&](Node& existing) { existing.mode = node.mode; });
+    operation_.changed_.insert(target);
+  }
+
+  CopyOperation& operation_;
+  std::string from_;
+  std::string to_;
+  IgnoreWalk excluded_;
+  std::optional<IgnoreWalk> included_;
+  std::vector<std::string> pending_;  // directories above the current path that are not made yet
+};
+
+void CopyOperation::copy(const Tree& source, const std::string& written, const std::string& destination,
+                         const IgnoreMatcher& excludes) {
+  for (const auto& match : expand_source(source, written)) copy_match(source, match, destination, excludes);
 }
 
-void CopyOperation::copy_one(const Tree& source, const std::string& from, const std::string& destination,
-                             const IgnoreMatcher& excludes, bool several) {
-  const Node* node = source.find(from);
-  if (!node) return;
-  if (node->is_directory()) {
-    copy_directory(source, from, resolve_in_tree(tree_, destination), excludes);
+void CopyOperation::copy_match(const Tree& source, const SourceMatch& match, const std::string& destination,
+                               const IgnoreMatcher& excludes) {
+  links_.clear();
+  const Node& node = *source.find(match.path);
+  if (!node.is_directory()) {
+    const Node file = taken(match.path, node);
+    const std::string to = prepare(destination);
+    const Node* there = tree_.find(to);
+    put_non_directory(there && there->is_directory() ? join(to, match.name) : to, file);
     return;
   }
-  copy_file(taken(from, *node), target_for_file(std::string(name_of_path(from)), destination, several));
+  copy_directory(source, match.path, prepare(destination), excludes, nullptr);
 }
 
-// "a/b/./c/d" keeps "c/d" below the destination; without the pivot all of it is kept.
-void CopyOperation::copy_with_parents(const Tree& source, const std::string& written, const std::string& from,
-                                      const std::string& destination, const IgnoreMatcher& excludes) {
+void CopyOperation::copy_with_parents(const Tree& source, const std::string& written, const std::string& destination,
+                                      const IgnoreMatcher& excludes) {
   const auto pivot = written.find("/./");
-  const std::string dropped = pivot == std::string::npos ? "" : clean_path(written.substr(0, pivot));
-  std::string kept = from;
-  if (!dropped.empty() && (from == dropped || from.starts_with(dropped + "/")))
-    kept = from.substr(std::min(dropped.size() + 1, from.size()));
-  const std::string base = resolve_in_tree(tree_, destination);
-  const auto below_base = [&](const std::string& path) { return base.empty() ? path : path.empty() ? base : base + "/" + path; };
-  const std::string skipped = from.substr(0, from.size() - kept.size());
-  make_parents(below_base("x"));
-  for (auto slash = kept.find('/'); slash != std::string::npos; slash = kept.find('/', slash + 1)) {
-    const std::string parent = kept.substr(0, slash);
-    if (const Node* node = source.find(skipped + parent)) put(below_base(parent), taken(skipped + parent, *node));
+  const std::string parent = pivot == std::string::npos ? "" : written.substr(0, pivot);
+  const std::string pattern = clean_path(pivot == std::string::npos ? written : written.substr(pivot + 3));
+  if (!has_wildcard(parent) && !has_wildcard(pattern)) {
+    const std::string required = clean_path(parent + "/" + pattern);
+    if (!source.find(resolve_in_tree(source, required))) {
+      throw io::Error(io::ErrorKind::context, fmt::format("\"/{}\": not found", required));
+    }
   }
-  const Node* node = source.find(from);
-  if (node->is_directory()) {
-    copy_directory(source, from, below_base(kept), excludes);
-  } else {
-    copy_file(taken(from, *node), resolve_in_tree(tree_, below_base(kept), false));
+  const IgnoreMatcher includes = IgnoreMatcher::from_patterns({pattern});
+  for (const auto& match : expand_source(source, parent)) {
+    if (!source.find(match.path)->is_directory()) {
+      copy_match(source, match, destination, excludes);
+      continue;
+    }
+    links_.clear();
+    copy_directory(source, match.path, prepare(destination), excludes, pattern.empty() ? nullptr : &includes);
   }
+}
+
+// Makes what is before the destination's last '/', and resolves it.
+std::string CopyOperation::prepare(const std::string& destination) {
+  make_directories(resolve_in_tree(tree_, destination.substr(0, destination.rfind('/') + 1)));
+  std::string resolved = resolve_in_tree(tree_, destination);
+  make_directories(std::string(parent_of(resolved)));  // of a link's target
+  return resolved;
+}
+
+void CopyOperation::copy_directory(const Tree& source, const std::string& from, const std::string& to,
+                                   const IgnoreMatcher& excludes, const IgnoreMatcher* includes) {
+  const Node* existing = tree_.find(to);
+  if (existing && !existing->is_directory()) not_a_directory(to);
+  if (!existing) make_directories(to);
+  if (!to.empty()) {
+    // The context's own directory is nobody's file: it has no time of its own.
+    const FileTime time = from.empty() && rules_.from_context ? rules_.now : source.find(from)->mtime;
+    tree_.update(to, [&](Node& node) { node.mtime = time; });
+    changed_.insert(to);
+  }
+  DirectoryCopy(*this, from, to, excludes, includes).run(source);
 }
 
 Node CopyOperation::taken(const std::string& path, Node node) const {
@@ -104,121 +152,102 @@ Node CopyOperation::taken(const std::string& path, Node node) const {
   return adjusted(std::move(node));
 }
 
+void CopyOperation::own(Node& node) const {
+  if (!rules_.owner) return;
+  node.uid = rules_.owner->uid;
+  node.gid = rules_.owner->gid;
+}
+
 Node CopyOperation::adjusted(Node node) const {
   if (rules_.from_context) node.uid = node.gid = 0;
-  if (rules_.owner) {
-    node.uid = rules_.owner->uid;
-    node.gid = rules_.owner->gid;
-  }
+  own(node);
   if (rules_.mode && node.type != FileType::symlink) node.mode = rules_.mode->apply(node.mode, node.is_directory());
   node.stamp = {};
   return node;
 }
 
-// The contents of `from` into `to`. A directory that is already there keeps its mode and owner and takes the time; one
-// that is made takes the source's mode, and root's ids unless --chown says otherwise.
-void CopyOperation::copy_directory(const Tree& source, const std::string& from, const std::string& to,
-                                   const IgnoreMatcher& excludes) {
-  const Node* existing = tree_.find(to);
-  Node top = *source.find(from);
-  if (from.empty() && rules_.from_context) {  // the context's own directory is nobody's file
-    top.mode = 0755;
-    top.mtime = rules_.now;
-  }
-  if (existing && !existing->is_directory()) {
-    throw io::Error(io::ErrorKind::context, fmt::format("cannot copy to non-directory: /{}", to));
-  }
-  if (existing) {
-    if (!to.empty()) {
-      tree_.update(to, [&](Node& node) { node.mtime = top.mtime; });
-      changed_.insert(to);
-    }
-  } else {
-    make_parents(to);
-    Node made = taken(from, top);
-    if (!rules_.owner) made.uid = made.gid = 0;
-    put(to, std::move(made));
-  }
-  const std::size_t skipped = from.empty() ? 0 : from.size() + 1;
-  source.walk(from, [&](const std::string& path, const Node& node) {
-    if (path == from) return true;
-    const std::string below = path.substr(skipped);
-    if (!excludes.empty() && excludes.ignored(below)) return node.is_directory() && excludes.may_reinclude_below(below);
-    const std::string target = to.empty() ? below : to + "/" + below;
-    const Node* there = tree_.find(target);
-    if (there && there->type != FileType::symlink && there->is_directory() != node.is_directory()) {
-      throw io::Error(io::ErrorKind::context, node.is_directory()
-                                                  ? fmt::format("cannot copy to non-directory: /{}", target)
-                                                  : fmt::format("cannot replace to directory /{} with file", target));
-    }
-    put(target, taken(path, node));
-    return true;
-  });
-}
-
-std::string CopyOperation::target_for_file(const std::string& name, const std::string& destination, bool several) {
-  const std::string resolved = resolve_in_tree(tree_, destination);
-  const Node* there = tree_.find(resolved);
-  if (destination.ends_with('/') || several || (there && there->is_directory())) {
-    if (there && !there->is_directory()) {
-      throw io::Error(io::ErrorKind::context, fmt::format("cannot copy to non-directory: /{}", resolved));
-    }
-    return resolved.empty() ? name : resolved + "/" + name;
-  }
-  // A link at the destination is replaced and not written through.
-  return resolve_in_tree(tree_, destination, false);
-}
-
-void CopyOperation::copy_file(Node node, const std::string& to) {
-  const Node* there = tree_.find(to);
+void CopyOperation::put_non_directory(const std::string& path, Node node) {
+  const Node* there = tree_.find(path);
   if (there && there->is_directory()) {
-    throw io::Error(io::ErrorKind::context, fmt::format("cannot replace to directory /{} with file", to));
+    throw io::Error(io::ErrorKind::context, fmt::format("cannot replace to directory /{} with file", path));
   }
-  make_parents(to);
-  put(to, std::move(node));
+  put(path, std::move(node));
 }
 
-void CopyOperation::put_file(const std::string& name, Node node, const std::string& destination, bool several) {
-  copy_file(adjusted(std::move(node)), target_for_file(name, destination, several));
+void CopyOperation::put_directory(const std::string& path, Node node) {
+  const Node* there = tree_.find(path);
+  if (there && !there->is_directory()) not_a_directory(path);
+  put(path, std::move(node));
+}
+
+void CopyOperation::put_file(const std::string& name, Node node, const std::string& destination) {
+  const std::string to = prepare(destination);
+  const Node* there = tree_.find(to);
+  put_non_directory(there && there->is_directory() ? join(to, name) : to, adjusted(std::move(node)));
 }
 
 std::string CopyOperation::make_destination(const std::string& destination) {
   const std::string resolved = resolve_in_tree(tree_, destination);
-  make_parents(resolved.empty() ? "x" : resolved + "/x");
+  make_directories(resolved);
   return resolved;
 }
 
-void CopyOperation::put_archived(const std::string& directory, const std::string& path, Node node) {
-  const std::string target = resolve_in_tree(tree_, directory.empty() ? path : directory + "/" + path, false);
-  if (target.empty()) return;
-  make_parents(target);
-  if (rules_.owner) {
-    node.uid = rules_.owner->uid;
-    node.gid = rules_.owner->gid;
+// As BuildKit unpacks: whatever is in the way goes, a directory over a directory is merged, parents that the archive does
+// not have are 0755 and root's.
+void CopyOperation::put_archived(const std::string& directory, const ArchiveEntry& entry) {
+  if (entry.path.empty()) return;
+  Node node = entry.node;
+  const std::string target = resolve_in_tree(tree_, entry.path, node.is_directory() && entry.hard_link.empty(), directory);
+  if (target == directory) return;
+  if (!entry.hard_link.empty()) {
+    const std::string path = resolve_in_tree(tree_, entry.hard_link, false, directory);
+    const Node* other = tree_.find(path);
+    if (!other || other->is_directory()) {
+      throw io::Error(io::ErrorKind::integrity,
+                      fmt::format("hard link '{}' to '{}', which is not there", entry.path, entry.hard_link));
+    }
+    if (other->link_id == 0) {
+      const std::uint64_t link = tree_.new_link_id();
+      tree_.update(path, [&](Node& named) { named.link_id = link; });
+      changed_.insert(path);
+    }
+    node = *tree_.find(path);
+    node.stamp = {};
+  } else {
+    own(node);
   }
-  if (rules_.mode && node.type != FileType::symlink) node.mode = rules_.mode->apply(node.mode, node.is_directory());
-  put(target, std::move(node));
-}
-
-// Missing parents are 0755 and root's; --chown and an octal --chmod hold for them too.
-void CopyOperation::make_parents(const std::string& path) {
-  for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    const std::string parent = path.substr(0, slash);
+  for (auto slash = target.find('/', directory.empty() ? 0 : directory.size() + 1); slash != std::string::npos;
+       slash = target.find('/', slash + 1)) {
+    const std::string parent = target.substr(0, slash);
     const Node* there = tree_.find(parent);
-    if (there && there->is_directory()) continue;
-    if (there) throw io::Error(io::ErrorKind::context, fmt::format("cannot copy below /{}: it is not a directory", parent));
+    if (there && !there->is_directory()) not_a_directory(parent);
+    if (there) continue;
     Node made;
     made.mtime = rules_.now;
-    if (rules_.owner) {
-      made.uid = rules_.owner->uid;
-      made.gid = rules_.owner->gid;
+    tree_.put(parent, std::move(made));
+    changed_.insert(parent);
+  }
+  tree_.put(target, std::move(node));
+  changed_.insert(target);
+}
+
+void CopyOperation::make_directories(const std::string& path) {
+  for (std::size_t slash = path.find('/');; slash = path.find('/', slash + 1)) {
+    const std::string directory = path.substr(0, slash);
+    const Node* there = tree_.find(directory);
+    if (there && !there->is_directory()) not_a_directory(directory);
+    if (!there) {
+      Node made;
+      made.mtime = rules_.now;
+      own(made);
+      if (rules_.mode && rules_.mode->octal()) made.mode = rules_.mode->apply(made.mode, true) & 0777;
+      put(directory, std::move(made));
     }
-    if (rules_.mode && rules_.mode->octal()) made.mode = rules_.mode->apply(made.mode, true);
-    put(parent, std::move(made));
+    if (slash == std::string::npos) return;
   }
 }
 
-// Hard links within one copy stay hard links, under ids of their own.
+// Names of one inode stay that within one source, under ids of their own.
 void CopyOperation::put(const std::string& path, Node node) {
   if (node.link_id != 0) {
     const auto [link, added] = links_.try_emplace(node.link_id, 0);
@@ -232,7 +261,7 @@ void CopyOperation::put(const std::string& path, Node node) {
 Changes CopyOperation::take_changes() {
   Changes changes;
   for (const auto& path : changed_) {
-    if (!path.empty()) changes.push_back({Change::Kind::put, path});
+    if (!path.empty() && tree_.find(path)) changes.push_back({Change::Kind::put, path});
   }
   std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return path_less(a.path, b.path); });
   return changes;

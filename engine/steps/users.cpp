@@ -99,7 +99,7 @@ Identity resolve_user(const UserDatabase& database, std::string_view text) {
   return identity;
 }
 
-Owner resolve_chown(const UserDatabase& database, std::string_view text) {
+Owner resolve_chown(const UserDatabase& database, std::string_view text, std::vector<std::string>& missing) {
   const auto colon = text.find(':');
   const std::string_view user = text.substr(0, colon);
   const std::string_view group = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
@@ -111,15 +111,16 @@ Owner resolve_chown(const UserDatabase& database, std::string_view text) {
     owner.uid = account->uid;
     owner.gid = account->gid;
   } else if (user != "root" && !user.empty()) {
-    throw io::Error(io::ErrorKind::dockerfile, fmt::format("--chown={}: no user '{}' in the image's /etc/passwd", text, user));
+    missing.push_back(fmt::format("user '{}'", user));
   }
   if (group.empty()) return owner;
   const auto numeric = number(group);
   const auto named = numeric ? numeric : database.find_group(group);
-  if (!named && group != "root") {
-    throw io::Error(io::ErrorKind::dockerfile, fmt::format("--chown={}: no group '{}' in the image's /etc/group", text, group));
+  if (named) {
+    owner.gid = *named;
+  } else if (group != "root") {
+    missing.push_back(fmt::format("group '{}'", group));
   }
-  owner.gid = named.value_or(0);
   return owner;
 }
 

@@ -51,8 +51,9 @@ struct Owner {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
 };
-// --chown: user[:group]; a user name alone brings its primary group, a number alone is the group's number too.
-// Errors: io::Error(dockerfile) for a name that is not there.
-Owner resolve_chown(const UserDatabase& database, std::string_view text);
+// --chown: user[:group]; a user name alone brings its primary group, a number alone is the group's number too. BuildKit's
+// code, not its documentation: a user that is not there is root, a group that is not there changes nothing. Their names
+// are added to `missing`, for a warning.
+Owner resolve_chown(const UserDatabase& database, std::string_view text, std::vector<std::string>& missing);
 
 }  // namespace kiln::engine

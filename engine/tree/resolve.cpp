@@ -25,16 +25,17 @@ void push_components(std::string_view path, std::vector<std::string>& todo) {
 
 }  // namespace
 
-std::string resolve_in_tree(const Tree& tree, std::string_view path, bool follow_last) {
+std::string resolve_in_tree(const Tree& tree, std::string_view path, bool follow_last, std::string_view root) {
   std::vector<std::string> todo;
   push_components(path, todo);
-  std::string resolved;
+  std::string resolved(root);
   int links = 0;
   while (!todo.empty()) {
     const std::string name = std::move(todo.back());
     todo.pop_back();
     if (name == ".") continue;
     if (name == "..") {
+      if (resolved.size() == root.size()) continue;
       const auto slash = resolved.rfind('/');
       resolved.resize(slash == std::string::npos ? 0 : slash);
       continue;
@@ -48,7 +49,7 @@ std::string resolve_in_tree(const Tree& tree, std::string_view path, bool follow
     if (++links > most_links) {
       throw io::Error(io::ErrorKind::context, fmt::format("'{}': too many levels of symbolic links", path));
     }
-    if (node->link_target.starts_with('/')) resolved.clear();
+    if (node->link_target.starts_with('/')) resolved = root;
     push_components(node->link_target, todo);
   }
   return resolved;

@@ -95,8 +95,9 @@ class Tree {
 
 // Resolves `path` inside the tree as the kernel would with the tree as root: symlinks followed (at most 40), absolute
 // targets start at the tree's root, ".." stops at the root. Components that do not exist are kept as written. With
-// follow_last false the last component is not followed. Throws Error(context) for a loop, naming the path.
-std::string resolve_in_tree(const Tree& tree, std::string_view path, bool follow_last = true);
+// follow_last false the last component is not followed. `root` (a path without symlinks) may be another directory of the
+// tree; the result is below it and begins with it. Throws Error(context) for a loop, naming the path.
+std::string resolve_in_tree(const Tree& tree, std::string_view path, bool follow_last = true, std::string_view root = "");
 
 // What differs between two Trees, ready for a layer.
 struct Change {

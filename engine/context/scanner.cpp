@@ -1,0 +1,233 @@
+#include "engine/context/scanner.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "io/base/error.hpp"
+#include "io/base/fd.hpp"
+#include "io/file/open_beneath.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+// Below this many directories another thread costs more than it brings.
+constexpr std::size_t directories_for_a_thread = 16;
+
+std::string join(const std::string& directory, std::string_view name) {
+  if (directory.empty()) return std::string(name);
+  return directory + "/" + std::string(name);
+}
+
+std::optional<FileType> type_of(mode_t mode) {
+  if (S_ISREG(mode)) return FileType::regular;
+  if (S_ISDIR(mode)) return FileType::directory;
+  if (S_ISLNK(mode)) return FileType::symlink;
+  if (S_ISCHR(mode)) return FileType::char_device;
+  if (S_ISBLK(mode)) return FileType::block_device;
+  if (S_ISFIFO(mode)) return FileType::fifo;
+  return std::nullopt;  // sockets have no place in a layer
+}
+
+struct PendingDirectory {
+  std::string path;
+  IgnoreMatcher::Directory known;
+};
+
+class Scan {
+ public:
+  explicit Scan(const ContextRoot& root) : root_(root) {}
+
+  std::vector<ScannedPath> run(const std::string& path, unsigned threads) {
+    if (!start(path)) return std::move(found_);
+    std::vector<std::jthread> helpers;
+    std::vector<std::vector<ScannedPath>> results(threads + 1);
+    // Helpers start when there is enough to do.
+    work(results[0], [&] {
+      while (helpers.size() < threads && pending_.size() > directories_for_a_thread * (helpers.size() + 1)) {
+        helpers.emplace_back([this, &result = results[helpers.size() + 1]] { work(result, [] {}); });
+      }
+    });
+    for (auto& helper : helpers) helper.join();
+    if (error_) std::rethrow_exception(error_);
+    for (auto& result : results) std::move(result.begin(), result.end(), std::back_inserter(found_));
+    return std::move(found_);
+  }
+
+ private:
+  // The directories above `path`, then itself. True if it is a directory to go on with.
+  bool start(const std::string& path) {
+    if (path.empty()) {
+      pending_.push_back({});
+      return true;
+    }
+    IgnoreMatcher::Directory known;
+    for (std::size_t slash = path.find('/');; slash = path.find('/', slash + 1)) {
+      const bool last = slash == std::string::npos;
+      const std::string component = path.substr(0, slash);
+      struct stat status{};
+      if (fstatat(root_.directory, component.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR) return false;
+        io::throw_errno(errno, fmt::format("reading '{}' in the build context", component));
+      }
+      IgnoreMatcher::Directory below;
+      const bool left_out = root_.ignore->decide(known, component, &below);
+      if (S_ISDIR(status.st_mode)) {
+        add(found_, component, status, left_out);
+      } else if (!left_out) {
+        add(found_, component, status, false);
+      }
+      if (!S_ISDIR(status.st_mode)) return false;
+      known = std::move(below);
+      if (!last) continue;
+      if (left_out && !root_.ignore->may_reinclude_below(component)) return false;
+      pending_.push_back({component, std::move(known)});
+      return true;
+    }
+  }
+
+  template <class Grow>
+  void work(std::vector<ScannedPath>& result, Grow grow) {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return !pending_.empty() || busy_ == 0 || error_; });
+      if (pending_.empty() || error_) return;
+      const PendingDirectory directory = std::move(pending_.back());
+      pending_.pop_back();
+      ++busy_;
+      lock.unlock();
+      std::vector<PendingDirectory> below;
+      std::exception_ptr failure;
+      try {
+        read(directory, result, below);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      lock.lock();
+      --busy_;
+      if (failure && !error_) error_ = failure;
+      std::move(below.begin(), below.end(), std::back_inserter(pending_));
+      grow();
+      changed_.notify_all();
+    }
+  }
+
+  void read(const PendingDirectory& directory, std::vector<ScannedPath>& result, std::vector<PendingDirectory>& below) {
+    io::UniqueFd fd = io::open_beneath(root_.directory, directory.path, O_RDONLY | O_DIRECTORY);
+    if (!fd) io::throw_errno(errno, fmt::format("reading directory '{}' of the build context", directory.path));
+    const int number = fd.get();
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(number), closedir);
+    if (!stream) io::throw_errno(errno, fmt::format("reading directory '{}' of the build context", directory.path));
+    fd.release();
+    while (true) {
+      errno = 0;
+      const dirent* entry = readdir(stream.get());
+      if (!entry) break;
+      const std::string_view name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      read_entry(number, directory, *entry, result, below);
+    }
+    if (errno != 0) io::throw_errno(errno, fmt::format("reading directory '{}' of the build context", directory.path));
+  }
+
+  void read_entry(int fd, const PendingDirectory& directory, const dirent& entry, std::vector<ScannedPath>& result,
+                  std::vector<PendingDirectory>& below) {
+    const std::string path = join(directory.path, entry.d_name);
+    const bool maybe_directory = entry.d_type == DT_DIR || entry.d_type == DT_UNKNOWN;
+    PendingDirectory child{path, {}};
+    const bool left_out = root_.ignore->decide(directory.known, path, maybe_directory ? &child.known : nullptr);
+    // What is left out is not even looked at.
+    if (left_out && (!maybe_directory || !root_.ignore->may_reinclude_below(path))) return;
+    struct stat status{};
+    if (fstatat(fd, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) return;  // gone meanwhile
+      io::throw_errno(errno, fmt::format("reading '{}' in the build context", path));
+    }
+    if (S_ISDIR(status.st_mode)) {
+      below.push_back(std::move(child));
+    } else if (left_out) {
+      return;
+    }
+    add(result, path, status, left_out);
+  }
+
+  void add(std::vector<ScannedPath>& result, const std::string& path, const struct stat& status, bool left_out) {
+    const auto type = type_of(status.st_mode);
+    if (!type) return;
+    ScannedPath found;
+    found.path = path;
+    found.left_out = left_out;
+    found.node.type = *type;
+    found.node.mode = status.st_mode & 07777;
+    found.node.mtime = {status.st_mtim.tv_sec, static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
+    if (*type == FileType::regular) found.node.size = static_cast<std::uint64_t>(status.st_size);
+    if (*type == FileType::symlink) found.node.link_target = read_link(path);
+    if (*type == FileType::char_device || *type == FileType::block_device) {
+      found.node.device_major = major(status.st_rdev);
+      found.node.device_minor = minor(status.st_rdev);
+    }
+    if (*type != FileType::symlink) found.node.xattrs = read_xattrs(path, status.st_dev);
+    found.linked = *type != FileType::directory && status.st_nlink > 1;
+    found.identity = {status.st_dev, status.st_ino};
+    result.push_back(std::move(found));
+  }
+
+  std::string read_link(const std::string& path) {
+    std::string target(4096, '\0');
+    const ssize_t length = readlinkat(root_.directory, path.c_str(), target.data(), target.size());
+    if (length < 0) io::throw_errno(errno, fmt::format("reading link '{}' of the build context", path));
+    target.resize(static_cast<std::size_t>(length));
+    return target;
+  }
+
+  std::shared_ptr<const Xattrs> read_xattrs(const std::string& path, dev_t device) {
+    if (without_xattrs_.load(std::memory_order_relaxed) == device) return nullptr;
+    const std::string full = root_.path + "/" + path;
+    char names[4096];
+    const ssize_t length = llistxattr(full.c_str(), names, sizeof names);
+    if (length < 0 && errno == ENOTSUP) without_xattrs_ = device;
+    if (length <= 0) return nullptr;
+    auto xattrs = std::make_shared<Xattrs>();
+    for (const char* name = names; name < names + length; name += std::strlen(name) + 1) {
+      if (std::string_view(name) == "security.selinux") continue;
+      char value[4096];
+      const ssize_t size = lgetxattr(full.c_str(), name, value, sizeof value);
+      if (size >= 0) xattrs->emplace(name, std::string(value, static_cast<std::size_t>(size)));
+    }
+    if (xattrs->empty()) return nullptr;
+    return xattrs;
+  }
+
+  const ContextRoot& root_;
+  std::vector<ScannedPath> found_;
+  std::atomic<dev_t> without_xattrs_ = 0;  // a file system that has none at all
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<PendingDirectory> pending_;  // guarded by mutex_, as the next two
+  std::size_t busy_ = 0;
+  std::exception_ptr error_;
+};
+
+}  // namespace
+
+std::vector<ScannedPath> scan_context(const ContextRoot& root, const std::string& path, unsigned threads) {
+  return Scan(root).run(path, threads);
+}
+
+}  // namespace kiln::engine
