@@ -5,6 +5,7 @@
 #include "engine/build/steps.hpp"
 #include "engine/plan/path.hpp"
 #include "engine/steps/archive.hpp"
+#include "engine/steps/remote_sources.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -13,17 +14,13 @@ using io::Task;
 
 namespace {
 
-bool is_remote(const std::string& source) {
-  return source.starts_with("http://") || source.starts_with("https://") || source.starts_with("git://") ||
-         source.starts_with("git@") || source.starts_with("ssh://");
-}
-
-void refuse_unsupported(const CopyStep& step) {
-  const char* keyword = step.is_add ? "ADD" : "COPY";
-  if (step.checksum) throw io::Error(io::ErrorKind::unsupported, fmt::format("{} --checksum is not supported yet", keyword));
-  for (const auto& source : step.sources) {
-    if (is_remote(source))
-      throw io::Error(io::ErrorKind::unsupported, fmt::format("ADD of a URL is not supported yet: {}", source));
+void check_checksum(const CopyStep& step) {
+  if (!step.checksum) return;
+  if (step.sources.size() + step.heredocs.size() != 1) {
+    throw io::Error(io::ErrorKind::dockerfile, "checksum can't be specified for multiple sources");
+  }
+  if (step.sources.empty() || (!is_download(step.sources.front()) && !parse_git_reference(step.sources.front()))) {
+    throw io::Error(io::ErrorKind::dockerfile, "checksum requires HTTP(S) or Git sources");
   }
 }
 
@@ -45,7 +42,7 @@ Task<CopyRules> StageRunner::Steps::rules_for(const CopyStep& step) {
 }
 
 Task<Changes> StageRunner::Steps::perform(const CopyStep& step, std::size_t number, int) {
-  refuse_unsupported(step);
+  check_checksum(step);
   CopyRules rules = co_await rules_for(step);
   // With --link the copy knows nothing of what it is put on; BuildKit drops the flag where there is a --chmod.
   Tree layer;
@@ -96,6 +93,10 @@ Task<Tree> scan_context(Session& session, const CopyStep& step, std::string sour
 Task<void> StageRunner::Steps::copy_from_context(const CopyStep& step, CopyOperation& operation) {
   const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
   for (const auto& source : step.sources) {
+    if (step.is_add) {
+      const bool added = co_await add_remote(step, source, operation);
+      if (added) continue;
+    }
     const Tree context = co_await scan_context(session_, step, source);
     if (step.parents) {
       operation.copy_with_parents(context, source, step.destination, excludes);
@@ -110,6 +111,30 @@ Task<void> StageRunner::Steps::copy_from_context(const CopyStep& step, CopyOpera
     }
   }
   for (const auto& [name, body] : step.heredocs) operation.put_file(name, heredoc_node(session_, body), step.destination);
+}
+
+// ADD of a URL or a git repository; false for everything else. What comes from a server is unpacked only on demand.
+Task<bool> StageRunner::Steps::add_remote(const CopyStep& step, std::string source, CopyOperation& operation) {
+  if (auto git = parse_git_reference(source)) {
+    if (step.checksum && !git->checksum.empty() && *step.checksum != git->checksum) {
+      throw io::Error(io::ErrorKind::dockerfile, fmt::format("checksum mismatch \"{}\" != \"{}\"", *step.checksum, git->checksum));
+    }
+    if (step.checksum) git->checksum = *step.checksum;
+    if (step.keep_git_dir && git->keep_git_dir == false) {
+      throw io::Error(io::ErrorKind::dockerfile, "inconsistent keep-git-dir configuration");
+    }
+    const bool keep = git->keep_git_dir.value_or(step.keep_git_dir);
+    std::string directory = fmt::format("{}/git{}", session_.scratch_directory, session_.next_checkout++);
+    const Tree tree = co_await fetch_git_source(session_.runtime, *git, keep, session_.now, std::move(directory));
+    operation.copy_match(tree, {"", ""}, step.destination, IgnoreMatcher::from_patterns(step.excludes));
+    co_return true;
+  }
+  if (!is_download(source)) co_return false;
+  Node file = co_await download_source(session_.runtime, session_.http, source, step.checksum, session_.scratch);
+  bool unpacked = false;
+  if (step.unpack.value_or(false)) unpacked = co_await unpack(operation, file, source, step.destination);
+  if (!unpacked) operation.put_file(download_name(source), std::move(file), step.destination);
+  co_return true;
 }
 
 // ADD: a file that is an archive is unpacked; false for everything else.
@@ -154,7 +179,8 @@ Task<Tree> StageRunner::Steps::with_mounted_files(StageResultPtr source, const C
   Tree tree = *source->tree;
   if (!source->rootfs || source->rootfs->shape() != RootfsShape::in_place) co_return tree;
   const ProtectedPaths reserved({"/proc", "/sys", "/dev", "/run", "/var/run", session_.request.kiln_directory});
-  for (const auto& path : scan_roots(step.sources)) {
+  for (const auto& source_text : step.sources) {
+    const std::string path = scan_root(source_text, step.parents);
     if (path.empty() || tree.find(path) || reserved.covers(path) || !source->rootfs->protected_paths().covers(path)) continue;
     Context mounted("/", IgnoreMatcher());
     const Tree found = co_await mounted.scan(session_.runtime, path);

@@ -53,6 +53,7 @@ struct Session {
   std::uint64_t blobs_mounted = 0;
   std::uint64_t blobs_present = 0;
   int next_step = 0;
+  int next_checkout = 0;
   int next_transfer = 0;
   std::unique_ptr<LayerCache> cache;  // null: off
   io::Notify layer_pushed;            // a layer has reached its destinations

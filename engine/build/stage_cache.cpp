@@ -8,6 +8,7 @@
 #include "engine/build/steps.hpp"
 #include "engine/cache/fingerprint.hpp"
 #include "engine/cache/step_keys.hpp"
+#include "engine/steps/git_reference.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -28,9 +29,8 @@ std::string layer_settings_text(const Session& session) {
 }
 
 bool has_remote_source(const CopyStep& step) {
-  return std::any_of(step.sources.begin(), step.sources.end(), [](const std::string& source) {
-    return source.find("://") != std::string::npos || source.starts_with("git@");
-  });
+  return std::any_of(step.sources.begin(), step.sources.end(),
+                     [](const std::string& source) { return is_download(source) || parse_git_reference(source).has_value(); });
 }
 
 bool may_be_cached(const CacheSettings& settings, const Step& step) {
@@ -48,7 +48,7 @@ Task<std::optional<std::string>> StageRunner::copy_inputs(const CopyStep& step) 
     co_return source->key;
   }
   if (step.is_add && has_remote_source(step)) {
-    if (step.checksum) co_return *step.checksum;
+    if (step.checksum && is_download(step.sources.front())) co_return *step.checksum;
     co_return std::nullopt;
   }
   std::optional<std::string> inputs;

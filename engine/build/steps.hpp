@@ -41,6 +41,7 @@ class StageRunner::Steps {
   io::Task<Tree> with_mounted_files(StageResultPtr source, const CopyStep& step);
   void warn_of_mounts(const Changes& changes) const;
   io::Task<void> copy_from_stage(const CopyStep& step, Tree& destination, CopyRules rules, Changes& changes);
+  io::Task<bool> add_remote(const CopyStep& step, std::string source, CopyOperation& operation);
   io::Task<bool> unpack(CopyOperation& operation, const Node& file, std::string name, std::string destination);
   io::Task<void> fetch_contents(const Changes& changes);
   io::Task<UserDatabase> users();

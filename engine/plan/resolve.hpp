@@ -48,6 +48,7 @@ struct CopyStep {
   bool parents = false;
   std::optional<bool> unpack;
   std::optional<std::string> checksum;
+  bool keep_git_dir = false;
 };
 
 struct WorkdirStep {

@@ -21,6 +21,7 @@ void StageResolver::apply(const dockerfile::Copy& copy) {
   step.link = copy.link;
   step.parents = copy.parents;
   step.unpack = copy.unpack;
+  step.keep_git_dir = copy.keep_git_dir;
   if (copy.checksum) step.checksum = expand(*copy.checksum);
   dockerfile::CopyHistory said;
   said.is_add = copy.is_add;
