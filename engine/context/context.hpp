@@ -28,6 +28,8 @@ class Context {
   io::Task<Tree> scan(io::Runtime& runtime, std::string path);
 
   const std::string& directory() const noexcept { return directory_; }
+  // Does the ignore file leave this path out?
+  bool ignored(std::string_view path) const { return ignore_.ignored(path); }
 
  private:
   io::Task<void> scan_below(io::Runtime& runtime, std::string path);
