@@ -1,4 +1,4 @@
-#: rule COPY --from keeps owners; a made destination directory is root's (1.9)
+#: rule COPY --from keeps owners; a destination directory that it makes is 0755 and root's (1.9)
 FROM busybox AS one
 FROM scratch
 COPY --from=one /opt/data /made/dir
