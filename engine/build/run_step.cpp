@@ -24,6 +24,10 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t, int 
   request.uid = identity.uid;
   request.gid = identity.gid;
   request.groups = identity.groups;
+  // The own group is among the supplementary ones too, as BuildKit's and containerd's ensureAdditionalGids have it.
+  if (std::find(request.groups.begin(), request.groups.end(), identity.gid) == request.groups.end()) {
+    request.groups.insert(request.groups.begin(), identity.gid);
+  }
   request.no_network = step.no_network;
   const auto hostname = session_.request.build_args.find("BUILDKIT_SANDBOX_HOSTNAME");
   if (hostname != session_.request.build_args.end() && hostname->second) request.hostname = *hostname->second;

@@ -128,7 +128,9 @@ void limit_capabilities() {
 
 void become_user(const InitRequest& request) {
   const std::vector<gid_t> groups(request.groups.begin(), request.groups.end());
-  if (setgroups(groups.size(), groups.data()) != 0 && !groups.empty()) refused("setting supplementary groups");
+  // Where groups cannot be set, the own one need not be.
+  const bool needed = std::any_of(groups.begin(), groups.end(), [&](gid_t group) { return group != request.gid; });
+  if (setgroups(groups.size(), groups.data()) != 0 && needed) refused("setting supplementary groups");
   if (setresgid(request.gid, request.gid, request.gid) != 0) refused(fmt::format("becoming group {}", request.gid));
   if (setresuid(request.uid, request.uid, request.uid) != 0) refused(fmt::format("becoming user {}", request.uid));
 }

@@ -84,7 +84,7 @@ check "--chown by name" same "$(stat -c '%u:%g' "$root/copied/data/one")" 1000:2
 check "a stage's changes are seen" test ! -e "$root/copied/device"
 check "capabilities survive a chmod in RUN" same "$(getcap "$root/usr/bin/capable" | sed 's/.* //')" cap_net_raw=ep
 check "devices of the base" test -c "$root/opt/device"
-check "USER and its groups" same "$(cat "$root/tmp/id")" "uid=1000(app) gid=1000(app) groups=2000(extra)"
+check "USER and its groups" same "$(cat "$root/tmp/id")" "uid=1000(app) gid=1000(app) groups=1000(app),2000(extra)"
 check "HOME and directory" same "$(cat "$root/tmp/home" "$root/tmp/pwd")" "$(printf '/home/app\n/srv/app')"
 check "config" same "$(config_of t/one:v1 | jq -c '[.config.Entrypoint, .config.Cmd, .config.User, .config.WorkingDir, .config.Labels, (.config.ExposedPorts | keys), .config.Healthcheck]')" \
   '[["/bin/cat"],["/srv/out.txt"],"app","/srv/app",{"x":"y","z":"w"},["80/tcp","9000/udp","9001/udp"],{"Test":["CMD-SHELL","true"],"Interval":5000000000}]'
