@@ -49,6 +49,7 @@ void plan_stages(Session& session) {
   for (const auto& [name, value] : session.request.build_args) options.build_args[name] = value.value_or("");
   options.target = session.request.target;
   options.platform = session.request.platform;
+  options.named_contexts = session.request.named_contexts;
   options.build_platform = oci::host_platform();
   dockerfile::Dockerfile file = dockerfile::parse_dockerfile(session.dockerfile_text, session.dockerfile_name);
   session.plan = make_plan(std::move(file), session.dockerfile_name, std::move(options));

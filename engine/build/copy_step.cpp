@@ -28,7 +28,7 @@ void check_checksum(const CopyStep& step) {
 
 Task<CopyRules> StageRunner::Steps::rules_for(const CopyStep& step) {
   CopyRules rules;
-  rules.from_context = !step.from;
+  rules.from_context = !step.from || step.from->kind == Source::Kind::context;
   rules.now = session_.now;
   if (step.chmod) rules.mode = ModeChange(*step.chmod);
   if (step.chown) {

@@ -60,6 +60,7 @@ struct BuildRequest {
   std::string context_directory;                                 // absolute; empty: no context
   std::string dockerfile_path;                                   // absolute
   std::map<std::string, std::optional<std::string>> build_args;  // without a value: taken from `environment`
+  std::map<std::string, std::string> named_contexts;             // --build-context: directories are absolute
   std::string target;                                            // empty: the last stage
   std::map<std::string, std::string> secrets;                    // --secret: id -> bytes
   std::map<std::string, std::string> ssh_agents;                 // --ssh: id -> an agent's socket

@@ -59,6 +59,7 @@ std::string identity_of(const RunMount& mount) {
   switch (mount.from->kind) {
     case Source::Kind::stage: return fmt::format("stage {}", mount.from->stage);
     case Source::Kind::image: return fmt::format("image {} {}", mount.from->image.text(), mount.from->platform.text());
+    case Source::Kind::context: return "context " + mount.from->context;
     default: return "scratch " + mount.mount.from;
   }
 }

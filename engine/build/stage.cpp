@@ -92,6 +92,10 @@ Task<StageResultPtr> StageRunner::start_from(const Source& source) {
     StageResultPtr image = co_await image_source(source.image, source.platform);
     co_return image;
   }
+  if (source.kind == Source::Kind::context) {
+    StageResultPtr context = co_await context_source(source.context);
+    co_return context;
+  }
   auto scratch = std::make_shared<StageResult>();
   scratch->config = scratch_config(session_.request.platform);
   scratch->format = session_.request.scratch_format;

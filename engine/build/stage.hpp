@@ -54,6 +54,8 @@ class StageRunner {
   io::Task<StageResultPtr> start_from(const Source& source);
   io::Task<StageResultPtr> image_source(oci::Reference reference, oci::Platform platform);
   io::Task<void> load_image(oci::Reference reference, oci::Platform platform, Pending& pending);
+  io::Task<StageResultPtr> context_source(std::string name);
+  io::Task<void> load_context(std::string name, Pending& pending);
   io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);
   io::Task<void> ensure_tree(StageResultPtr stage);
   io::Task<void> make_rootfs(int index, StageResultPtr stage, RootfsShape shape);

@@ -74,7 +74,39 @@ std::optional<int> stage_named(const Plan& plan, const std::string& name, int be
   return std::nullopt;
 }
 
-// What `--from=text` names: a stage by number or name, which may stand later, else an image.
+bool same_reference(const std::string& a, const std::string& b) {
+  try {
+    return oci::parse_reference(a).text() == oci::parse_reference(b).text();
+  } catch (const io::Error&) {
+    return false;
+  }
+}
+
+// The named context that `text` means: by its name as written, or as an image by the image's full name.
+std::optional<Source> context_named(const Plan& plan, const std::string& text, const oci::Platform& platform) {
+  constexpr std::string_view image_scheme = "docker-image://";
+  const std::string suffix = "::" + platform.text();
+  for (const std::string& ending : {suffix, std::string()}) {
+    for (const auto& [key, value] : plan.options.named_contexts) {
+      if (!key.ends_with(ending) || (ending.empty() && key.find("::") != std::string::npos)) continue;
+      const std::string name = key.substr(0, key.size() - ending.size());
+      if (lower(name) != lower(text) && !same_reference(name, text)) continue;
+      Source source;
+      source.platform = platform;
+      if (value.starts_with(image_scheme)) {
+        source.kind = Source::Kind::image;
+        source.image = oci::parse_reference(value.substr(image_scheme.size()));
+      } else {
+        source.kind = Source::Kind::context;
+        source.context = key;
+      }
+      return source;
+    }
+  }
+  return std::nullopt;
+}
+
+// What `--from=text` names: a context or a stage by number or name, which may stand later, else an image.
 Source source_named(const Plan& plan, const std::string& text) {
   if (text.find('$') != std::string::npos) {
     throw io::Error(io::ErrorKind::dockerfile,
@@ -82,6 +114,7 @@ Source source_named(const Plan& plan, const std::string& text) {
                                 "global scope as a workaround (--from={})",
                                 text));
   }
+  if (const auto context = context_named(plan, text, plan.options.platform)) return *context;
   const int count = static_cast<int>(plan.file.stages.size());
   const auto index = as_index(text);
   if (index && *index >= count) throw io::Error(io::ErrorKind::dockerfile, fmt::format("invalid stage index {}", text));
@@ -220,6 +253,11 @@ class Planner {
     source.platform = plan_.options.platform;
     if (from.platform) source.platform = platform_of(instruction, *from.platform);
     if (image == "scratch") return source;
+    if (const auto context = context_named(plan_, image, source.platform)) {
+      if (context->kind == Source::Kind::image) return *context;
+      throw error_at(file_name_, instruction,
+                     fmt::format("--build-context {}: only docker-image:// can be what a stage is built on", context->context));
+    }
     if (const auto stage = stage_named(plan_, image, index)) {
       source.kind = Source::Kind::stage;
       source.stage = *stage;

@@ -15,11 +15,12 @@ namespace kiln::engine {
 
 // What a stage starts from, or what COPY --from reads.
 struct Source {
-  enum class Kind { scratch, stage, image };
+  enum class Kind { scratch, stage, image, context };
   Kind kind = Kind::scratch;
   int stage = -1;          // Kind::stage
   oci::Reference image;    // Kind::image
   oci::Platform platform;  // Kind::image
+  std::string context;     // Kind::context: a name in PlanOptions::named_contexts
 };
 
 struct PlannedStage {
@@ -37,6 +38,9 @@ struct PlanOptions {
   std::string target;                             // name or index; empty: the last stage
   oci::Platform platform;                         // of the image
   oci::Platform build_platform;                   // of this machine
+  // --build-context: a directory, docker-image://REFERENCE, a git repository or a URL. A name stands for what it is given
+  // wherever FROM, COPY --from or a mount's from would mean a stage or an image by it; "name::os/arch" goes first.
+  std::map<std::string, std::string> named_contexts;
 };
 
 struct Plan {

@@ -10,6 +10,7 @@ std::string base_of(const Plan& plan, const Source& base) {
   switch (base.kind) {
     case Source::Kind::scratch: return "scratch";
     case Source::Kind::stage: return fmt::format("stage {}", plan.stages[static_cast<std::size_t>(base.stage)].name);
+    case Source::Kind::context: return fmt::format("context {}", base.context);
     case Source::Kind::image: return fmt::format("{} for {}", base.image.text(), base.platform.text());
   }
   return "";

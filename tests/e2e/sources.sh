@@ -49,11 +49,12 @@ wait_for_port "$port"
 wait_for_port "$git_port"
 GIT="git://127.0.0.1:$git_port/origin"
 
+named=()
 # build_of LINES...: FROM scratch and these; the image's files are in $WORK/root.
 build_of() {
   rm -rf "$WORK/layout" "$WORK/bundle"
   { echo "FROM scratch"; printf '%s\n' "$@"; } > "$WORK/Dockerfile"
-  timeout 60 "$build/executor" --context "$WORK/context" --dockerfile "$WORK/Dockerfile" --no-push --oci-layout-path "$WORK/layout" \
+  timeout 60 "$build/executor" "${named[@]}" --context "$WORK/context" --dockerfile "$WORK/Dockerfile" --no-push --oci-layout-path "$WORK/layout" \
     > "$WORK/build.log" 2>&1 || return 1
   rm -rf "$WORK/root" && mkdir "$WORK/root"
   python3 - "$WORK/layout" "$WORK/root" <<'PYTHON'
@@ -116,6 +117,24 @@ check "an unknown ref fails with git's words" fails "couldn't find remote ref no
 check "an unknown key" fails 'unexpected query "bogus"' "ADD $GIT?bogus=1 /r"
 check "an unknown directory" fails "there is no directory 'none'" "ADD $GIT#v1:none /r"
 check "without git it says so" bash -c "! PATH=/nowhere '$build/executor' --context '$WORK/context' --dockerfile <(printf 'FROM scratch\nADD $GIT /r\n') --no-push > '$WORK/nogit.log' 2>&1 && grep -q 'needs the git program' '$WORK/nogit.log'"
+
+# Named contexts.
+mkdir -p "$WORK/other/sub" && echo kept > "$WORK/other/sub/kept" && echo dropped > "$WORK/other/dropped" && chown 7:7 "$WORK/other/sub/kept"
+echo dropped > "$WORK/other/.dockerignore"
+named=(--build-context "other=$WORK/other" --build-context "repository=$GIT#v1" --build-context "archive=$WWW/archive.tar.gz" --build-context "file=$WWW/file.txt" --build-context "bad=$WORK/other")
+check "a directory by name" builds "COPY --from=other / /o/"
+check "its files are root's" is o/sub/kept %u 0
+check "its own .dockerignore holds" test ! -e "$WORK/root/o/dropped"
+check "the name of an image is enough" builds "COPY --from=docker.io/library/other:latest sub/kept /k"
+check "for its file" holds k kept
+check "a repository, an archive, a file by name" builds "COPY --from=repository dir/file /r" "COPY --from=archive sub /a/" "COPY --from=file file.txt /f"
+check "the repository's tag" holds r one
+check "the archive's file" holds "a/a b.txt" hello
+check "the server's file" holds f hello
+check "instead of a stage" builds "COPY x /never" "FROM scratch AS other" "COPY y /never" "FROM scratch" "COPY --from=other sub/kept /k"
+check "whose body is not run" holds k kept
+check "what is not in it" fails '"/dropped": not found' "COPY --from=other dropped /d"
+check "FROM wants an image" fails "only docker-image:// can be what a stage is built on" "FROM other"
 
 echo "sources: $passed passed, $failed failed"
 [ "$failed" = 0 ]

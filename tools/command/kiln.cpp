@@ -133,6 +133,7 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   request.format = parse_image_format("--image-format", flags.text("image-format"));
   for (const auto& text : flags.list("output")) add_output(request, text);
   for (const auto& text : flags.list("build-arg")) add_build_arg(request, text);
+  for (const auto& text : flags.list("build-context")) add_named_context(request, text);
   for (const auto& text : flags.list("secret")) add_secret(request, text);
   for (const auto& text : flags.list("ssh")) add_ssh_agent(request, text);
   if (flags.given("cache-dir")) request.cache_mounts_directory = fs::absolute(flags.text("cache-dir") + "/kiln-cache-mounts");

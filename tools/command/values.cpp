@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/steps/git_reference.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::tools {
@@ -114,6 +115,21 @@ void add_build_arg(engine::BuildRequest& request, const std::string& text) {
   const std::string name = text.substr(0, equals);
   if (name.empty()) throw io::Error(io::ErrorKind::usage, fmt::format("--build-arg={}: it is NAME=value or NAME", text));
   request.build_args[name] = equals != std::string::npos ? text.substr(equals + 1) : variable(name.c_str());
+}
+
+void add_named_context(engine::BuildRequest& request, const std::string& text) {
+  auto [name, value] = parse_pair("--build-context", text);
+  const bool remote = value.find("://") != std::string::npos || engine::parse_git_reference(value);
+  if (value.starts_with("oci-layout://") || value.starts_with("target:")) {
+    throw io::Error(io::ErrorKind::unsupported, fmt::format("--build-context {}: {} is not supported", name, value));
+  }
+  if (!remote) {
+    value = std::filesystem::absolute(value).lexically_normal();
+    if (!std::filesystem::is_directory(value)) {
+      throw io::Error(io::ErrorKind::usage, fmt::format("--build-context {}: '{}' is no directory", name, value));
+    }
+  }
+  request.named_contexts.insert_or_assign(std::move(name), std::move(value));
 }
 
 std::string find_dockerfile(const std::string& path, const std::string& context) {
