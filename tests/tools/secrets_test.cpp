@@ -13,7 +13,7 @@ namespace kiln::tools {
 namespace {
 
 std::string file_with(const std::string& text) {
-  const std::string path = testing::TempDir() + "/secret-file";
+  const std::string path = testing::TempDir() + "/secret-file-" + testing::UnitTest::GetInstance()->current_test_info()->name();
   std::ofstream(path) << text;
   return path;
 }
