@@ -164,8 +164,20 @@ printf 'FROM busybox\nCOPY large /large\nRUN true\n' > "$WORK/dockerfiles/large"
 check "a COPY that does not fit" in_pod 'code=0; /kaniko/executor -f /dockerfiles/large --no-push --registry-map docker.io='"$REGISTRY"' > /results/log 2>&1 || code=$?; test $code != 0; build' --root-size 50000000
 check "is told with the room that is left" says "No space left on device.*MB left of.*emptyDir" "$WORK/results/log"
 
-# The pod manifests.
-check "manifests" "$here/pod/check_manifests" "$build/executor" "$here"/../../tools/pod/*.y*ml "$here/../../tools/pod/Jenkinsfile"
+# The pod manifests, against Kubernetes' schemas: npm packages, installed once for a build directory.
+mkdir -p "$build/npm"
+cp "$here/pod/package.json" "$here/pod/package-lock.json" "$build/npm"
+[ "$build/npm/node_modules/.package-lock.json" -nt "$here/pod/package-lock.json" ] ||
+  check "packages with Kubernetes' schemas" npm ci --prefix "$build/npm" --no-audit --no-fund
+manifests() { "$here/pod/check_manifests" "$build/executor" "$build/npm" "$@"; }
+check "manifests" manifests "$here"/../../tools/pod/*.y*ml "$here/../../tools/pod/Jenkinsfile"
+# refuses SED-EXPRESSION TEXT: pod.yaml with that change is refused with that text.
+refuses() {
+  sed "$1" "$here/../../tools/pod/pod.yaml" > "$WORK/pod.yaml"
+  ! manifests "$WORK/pod.yaml" > "$WORK/log" 2>&1 && says "$2" "$WORK/log"
+}
+check "an unknown field is found" refuses 's/mountPath: .workspace/mountPth: x/' "mountPth.*does not exist in type 'IVolumeMount'"
+check "a value of the wrong type is found" refuses 's/restartPolicy: Never/restartPolicy: 5/' "data/spec/restartPolicy must be string"
 
 echo "e2e pods: $passed passed, $failed failed"
 [ "$failed" = 0 ]
