@@ -13,9 +13,26 @@ source "$here/lib.sh"
 export KILN_FOREGROUND_CLEANUP=1
 chmod 755 "$WORK"
 start_registry "$WORK"
+
+# Bases without libraries, with musl's loader and with glibc's, whose /lib is a link as in Debian.
+glibc_tar() {
+  local root=$WORK/glibc-root
+  mkdir -p "$root"/{usr/bin,usr/lib/x86_64-linux-gnu,usr/lib64,etc}
+  ln -s usr/bin usr/lib usr/lib64 "$root"
+  cp /bin/dash "$root/bin/sh"
+  cp -L /lib/x86_64-linux-gnu/libc.so.6 "$root/lib/x86_64-linux-gnu/"
+  cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
+  echo root:x:0:0:root:/root:/bin/sh > "$root/etc/passwd"
+  tar -C "$root" --mtime=2024-01-02 -cf "$1" .
+}
 busybox_tar "$WORK/busybox.tar"
-layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
-skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/busybox:latest"
+glibc_tar "$WORK/glibc.tar"
+[ -f "$build/musl-base.tar" ] || "$here/pod/musl_base" "$build/musl-base.tar" > "$WORK/musl.log" 2>&1 || { cat "$WORK/musl.log"; exit 1; }
+cp "$build/musl-base.tar" "$WORK/musl.tar"
+for base in busybox musl glibc; do
+  layout_from_tar "$WORK/$base.tar" "$WORK/$base"
+  skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/$base:latest" "docker://$REGISTRY/library/$base:latest"
+done
 
 # The images, as a node unpacks them.
 KILN=$build "$here/../../tools/build-image" --oci "$WORK/images" > "$WORK/images.log" 2>&1 || { cat "$WORK/images.log"; exit 1; }
@@ -50,7 +67,7 @@ find . -exec touch -h -d '2024-03-04 05:06:07 UTC' {} +
 
 if [ "$form" = short ]; then
   profiles="runtime-default unset crio restricted"
-  files=(01-copy-only 04-stages 05-mounted-files 15-removes-lib 19-hostile-root)
+  files=(01-copy-only 04-stages 05-mounted-files 15-removes-lib 19-hostile-root 22-musl)
 else
   profiles="runtime-default unset crio userns restricted readonly memory"
   mapfile -t files < <(cd "$here/pod/dockerfiles" && ls)
