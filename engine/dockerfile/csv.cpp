@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/text.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine::dockerfile {
@@ -48,6 +49,19 @@ std::vector<std::string> parse_csv_record(std::string_view text) {
     if (at >= text.size() || text[at] == '\n') return fields;
     ++at;
   }
+}
+
+std::vector<CsvField> parse_csv_fields(std::string_view text) {
+  std::vector<CsvField> fields;
+  for (auto& record : parse_csv_record(text)) {
+    CsvField field;
+    const auto equals = record.find('=');
+    field.key = lower(std::string_view(record).substr(0, equals));
+    if (equals != std::string::npos) field.value = record.substr(equals + 1);
+    field.text = std::move(record);
+    fields.push_back(std::move(field));
+  }
+  return fields;
 }
 
 }  // namespace kiln::engine::dockerfile

@@ -46,15 +46,9 @@ struct From {
   std::string as_keyword;  // "AS", "as", ...
 };
 
-// --mount=...: keys (lower case) and values in order, unexpanded.
-struct MountFlag {
-  std::vector<std::pair<std::string, std::string>> options;  // a key without '=' has an empty value
-  std::string text;                                          // as written
-};
-
 struct Run {
   CommandLine command;
-  std::vector<MountFlag> mounts;
+  std::vector<std::string> mounts;  // --mount: a CSV record each, as written; parse_csv_fields reads it
   std::optional<std::string> network;
   std::optional<std::string> security;
   std::vector<std::string> devices;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/csv.hpp"
 #include "engine/dockerfile/expand.hpp"
 #include "engine/dockerfile/lint_report.hpp"
 #include "engine/dockerfile/suggest.hpp"
@@ -205,8 +206,8 @@ class StageChecker {
 
   void apply(const Run& run) {
     for (const auto& mount : run.mounts) {
-      for (const auto& [key, value] : mount.options) {
-        if (key != "from") expand(value);
+      for (const auto& field : parse_csv_fields(mount)) {
+        if (field.key != "from" && field.value) expand(*field.value);
       }
     }
   }

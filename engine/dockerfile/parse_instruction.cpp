@@ -82,22 +82,16 @@ Body parse_from(const Rest& rest) {
   return from;
 }
 
-// --mount=type=bind,source=a,"target=b,c": one CSV record.
-MountFlag parse_mount(const std::string& text, std::string_view written) {
-  MountFlag mount;
-  mount.text = text;
+// --mount=type=bind,source=a,"target=b,c": what it means is looked at when variables are known.
+void check_mount(const std::string& text, std::string_view written) {
   std::vector<std::string> fields;
   try {
     fields = parse_csv_record(text);
   } catch (const io::Error& error) {
     fail("failed to parse csv mounts: " + error.message(), written);
   }
-  for (const auto& field : fields) {
-    if (field.empty()) fail("invalid field '' must be a key=value pair", written);
-    const auto equals = field.find('=');
-    mount.options.emplace_back(lower(field.substr(0, equals)), equals == std::string::npos ? "" : field.substr(equals + 1));
-  }
-  return mount;
+  const bool empty_field = std::any_of(fields.begin(), fields.end(), [](const std::string& field) { return field.empty(); });
+  if (empty_field) fail("invalid field '' must be a key=value pair", written);
 }
 
 Body parse_run(const Rest& rest) {
@@ -105,7 +99,8 @@ Body parse_run(const Rest& rest) {
       rest.flags,
       {{"mount", FlagKind::list}, {"network", FlagKind::text}, {"security", FlagKind::text}, {"device", FlagKind::list}});
   Run run;
-  for (const auto& mount : flags.list("mount")) run.mounts.push_back(parse_mount(mount, flags.written("mount")));
+  run.mounts = flags.list("mount");
+  for (const auto& mount : run.mounts) check_mount(mount, flags.written("mount"));
   run.network = flags.text("network");
   run.security = flags.text("security");
   run.devices = flags.list("device");

@@ -1,11 +1,10 @@
 #include "engine/dockerfile/ports.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <charconv>
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/text.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine::dockerfile {
@@ -30,9 +29,7 @@ std::set<std::string> parse_ports(const std::vector<std::string>& words) {
   std::set<std::string> ports;
   for (const auto& word : words) {
     const auto slash = word.find('/');
-    std::string protocol = slash == std::string::npos ? "tcp" : word.substr(slash + 1);
-    std::transform(protocol.begin(), protocol.end(), protocol.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string protocol = slash == std::string::npos ? "tcp" : lower(word.substr(slash + 1));
     if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") bad(word, "the protocol is not tcp, udp or sctp");
     std::string range = word.substr(0, slash);
     if (const auto colon = range.rfind(':'); colon != std::string::npos) range.erase(0, colon + 1);

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/text.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine::dockerfile {
@@ -24,8 +25,7 @@ void check_signal(const std::string& text) {
   const bool number =
       !text.empty() && text.size() < 4 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
   if (number && std::stoi(text) >= 1 && std::stoi(text) <= 64) return;
-  std::string name = text;
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::string name = upper(text);
   if (name.starts_with("SIG")) name.erase(0, 3);
   std::string base = name.substr(0, name.find_first_of("+-"));
   if (base != "RTMIN" && base != "RTMAX") base = name;

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <map>
 #include <set>
@@ -8,7 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/csv.hpp"
 #include "engine/dockerfile/suggest.hpp"
+#include "engine/dockerfile/text.hpp"
 #include "engine/mounts/mount.hpp"
 #include "engine/plan/path.hpp"
 #include "io/base/error.hpp"
@@ -22,40 +23,8 @@ template <class... Arguments>
   throw io::Error(io::ErrorKind::dockerfile, fmt::format(format, std::forward<Arguments>(arguments)...));
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
-// One CSV record as Go's encoding/csv reads it: a field that begins with a quote ends with one, and "" in it is a quote.
-std::vector<std::string> split_csv(const std::string& text) {
-  std::vector<std::string> fields;
-  for (std::size_t at = 0;;) {
-    std::string field;
-    if (at < text.size() && text[at] == '"') {
-      for (++at;; ++at) {
-        if (at >= text.size()) fail("failed to parse csv mounts: extraneous or missing \" in quoted-field: {}", text);
-        if (text[at] != '"') {
-          field += text[at];
-        } else if (at + 1 < text.size() && text[at + 1] == '"') {
-          field += text[at++];
-        } else {
-          break;
-        }
-      }
-      ++at;
-      if (at < text.size() && text[at] != ',')
-        fail("failed to parse csv mounts: extraneous or missing \" in quoted-field: {}", text);
-    } else {
-      const std::size_t end = std::min(text.find(',', at), text.size());
-      field = text.substr(at, end - at);
-      if (field.find('"') != std::string::npos) fail("failed to parse csv mounts: bare \" in non-quoted-field: {}", text);
-      at = end;
-    }
-    fields.push_back(std::move(field));
-    if (at >= text.size()) return fields;
-    ++at;
-  }
+std::vector<dockerfile::CsvField> fields_of(const std::string& text) {
+  return io::with_context("failed to parse csv mounts", [&] { return dockerfile::parse_csv_fields(text); });
 }
 
 bool parse_bool(const std::string& key, const std::string& value) {
@@ -78,7 +47,7 @@ std::uint32_t parse_number(const std::string& key, const std::string& value, int
 std::uint64_t parse_size(const std::string& value) {
   double number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number, std::chars_format::fixed);
-  std::string unit = lower(std::string(end, value.data() + value.size()));
+  std::string unit = dockerfile::lower(std::string(end, value.data() + value.size()));
   if (unit.starts_with(' ')) unit.erase(0, 1);
   static const std::string letters = "kmgtp";
   unsigned shift = 0;
@@ -99,16 +68,16 @@ Mount::Type parse_type(const std::string& value) {
                                                            {"tmpfs", Mount::Type::tmpfs},
                                                            {"secret", Mount::Type::secret},
                                                            {"ssh", Mount::Type::ssh}};
-  const auto found = types.find(lower(value));
+  const auto found = types.find(dockerfile::lower(value));
   if (found == types.end()) {
     fail("unsupported mount type \"{}\"{}", value,
-         dockerfile::did_you_mean(lower(value), {"bind", "cache", "tmpfs", "secret", "ssh"}));
+         dockerfile::did_you_mean(dockerfile::lower(value), {"bind", "cache", "tmpfs", "secret", "ssh"}));
   }
   return found->second;
 }
 
 Mount::Sharing parse_sharing(const std::string& value) {
-  const std::string name = lower(value);
+  const std::string name = dockerfile::lower(value);
   if (name == "shared") return Mount::Sharing::shared;
   if (name == "private") return Mount::Sharing::private_;
   if (name == "locked") return Mount::Sharing::locked;
@@ -120,14 +89,11 @@ class MountParser {
   explicit MountParser(const std::string& text) { mount_.text = text; }
 
   Mount parse(const ExpandWord& expand) {
-    for (const auto& field : split_csv(mount_.text)) {
-      const auto equals = field.find('=');
-      const std::string key = lower(field.substr(0, equals));
-      if (equals == std::string::npos) {
-        add_flag(key, field);
+    for (const auto& field : fields_of(mount_.text)) {
+      if (!field.value) {
+        add_flag(field.key, field.text);
       } else {
-        const std::string value = field.substr(equals + 1);
-        add(key, key == "from" ? value : expand(value), field);
+        add(field.key, field.key == "from" ? *field.value : expand(*field.value), field.text);
       }
     }
     check();
@@ -251,12 +217,10 @@ Mount parse_mount(const std::string& text, const ExpandWord& expand) { return Mo
 
 std::string mount_from(const std::string& text) {
   std::string from, type;
-  for (const auto& field : split_csv(text)) {
-    const auto equals = std::min(field.find('='), field.size());
-    const std::string key = lower(field.substr(0, equals));
-    const std::string value = equals == field.size() ? std::string() : field.substr(equals + 1);
-    if (key == "type") type = lower(value);
-    if (key != "from") continue;
+  for (const auto& field : fields_of(text)) {
+    const std::string value = field.value.value_or("");
+    if (field.key == "type") type = dockerfile::lower(value);
+    if (field.key != "from") continue;
     const auto dollar = value.find('$');
     if (dollar != std::string::npos && dollar + 1 < value.size()) {
       fail("'from' doesn't support variable expansion, define alias stage instead");

@@ -9,6 +9,7 @@
 
 #include "engine/dockerfile/expand.hpp"
 #include "engine/dockerfile/suggest.hpp"
+#include "engine/dockerfile/text.hpp"
 #include "engine/mounts/mount.hpp"
 #include "io/base/error.hpp"
 
@@ -17,11 +18,7 @@ namespace kiln::engine {
 namespace {
 
 using dockerfile::Instruction;
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
+using dockerfile::lower;
 
 io::Error error_at(const std::string& file, const Instruction& instruction, const std::string& what) {
   return io::Error(io::ErrorKind::dockerfile,
@@ -225,7 +222,7 @@ class Planner {
       if (copy->from) names.push_back(*copy->from);
     } else if (const auto* run = std::get_if<dockerfile::Run>(&instruction.body)) {
       try {
-        for (const auto& mount : run->mounts) names.push_back(mount_from(mount.text));
+        for (const auto& mount : run->mounts) names.push_back(mount_from(mount));
       } catch (const io::Error& error) {
         throw error_at(file_name_, instruction, error.message());
       }

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include <fmt/format.h>
 
 #include "engine/dockerfile/history_text.hpp"
+#include "engine/dockerfile/text.hpp"
 #include "engine/plan/stage_resolver.hpp"
 #include "io/base/error.hpp"
 
@@ -14,13 +14,8 @@ namespace {
 
 constexpr std::array proxy_names = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"};
 
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return text;
-}
-
 bool is_proxy_name(const std::string& name) {
-  const std::string as_upper = upper(name);
+  const std::string as_upper = dockerfile::upper(name);
   return std::find(proxy_names.begin(), proxy_names.end(), as_upper) != proxy_names.end();
 }
 
@@ -64,8 +59,8 @@ std::vector<std::string> StageResolver::words_of(const dockerfile::CommandLine& 
 
 std::vector<RunMount> StageResolver::mounts_of(const dockerfile::Run& run) const {
   std::vector<Mount> mounts;
-  for (const auto& flag : run.mounts) {
-    mounts.push_back(parse_mount(flag.text, [this](const std::string& word) { return expand(word); }));
+  for (const auto& text : run.mounts) {
+    mounts.push_back(parse_mount(text, [this](const std::string& word) { return expand(word); }));
   }
   place_mounts(mounts, directory());
   std::vector<RunMount> resolved;
@@ -113,9 +108,7 @@ void StageResolver::apply(const dockerfile::Run& run) {
 void StageResolver::add_proxies(RunStep& step) const {
   for (const auto& [name, value] : plan_.options.build_args) {
     if (!is_proxy_name(name) || declared(name)) continue;
-    std::string as_lower = upper(name);
-    for (char& c : as_lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    for (const auto& spelling : {upper(name), as_lower}) {
+    for (const auto& spelling : {dockerfile::upper(name), dockerfile::lower(name)}) {
       const auto is_named = [&](const std::string& entry) { return entry.starts_with(spelling + "="); };
       if (std::ranges::none_of(step.environment, is_named) && std::ranges::none_of(step.proxies, is_named)) {
         step.proxies.push_back(spelling + "=" + value);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/csv.hpp"
 #include "engine/dockerfile/suggest.hpp"
 #include "io/base/error.hpp"
 
@@ -230,25 +231,11 @@ std::string flag_markdown(std::span<const Flag> table) {
 }
 
 std::vector<std::string> split_csv(const std::string& flag, const std::string& text) {
-  std::vector<std::string> fields;
-  if (text.empty()) return fields;
-  std::string field;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
-      field += text[++i];
-    } else if (c == '"' && (quoted || field.empty())) {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      fields.push_back(std::exchange(field, {}));
-    } else {
-      field += c;
-    }
+  try {
+    return engine::dockerfile::parse_csv_record(text);
+  } catch (const io::Error& error) {
+    usage(fmt::format("{}={}: {}", flag, text, error.message()));
   }
-  if (quoted) usage(fmt::format("{}={}: a quote is not closed", flag, text));
-  fields.push_back(std::move(field));
-  return fields;
 }
 
 bool parse_boolean(std::string_view name, std::string_view text) {

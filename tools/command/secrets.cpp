@@ -2,18 +2,17 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <sstream>
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/text.hpp"
 #include "io/base/error.hpp"
+#include "tools/command/flags.hpp"
 
 namespace kiln::tools {
 
@@ -32,12 +31,10 @@ struct SecretText {
 
 SecretText parse_secret(const std::string& text) {
   SecretText secret;
-  std::istringstream fields(text);
-  for (std::string field; std::getline(fields, field, ',');) {
+  for (const auto& field : split_csv("--secret", text)) {
     const auto equals = field.find('=');
     if (equals == std::string::npos) usage(fmt::format("--secret={}: invalid field '{}' must be a key=value pair", text, field));
-    std::string key = field.substr(0, equals);
-    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string key = engine::dockerfile::lower(field.substr(0, equals));
     const std::string value = field.substr(equals + 1);
     if (key == "id") {
       secret.id = value;
@@ -96,7 +93,7 @@ void add_ssh_agent(engine::BuildRequest& request, const std::string& text) {
     agent = variable;
   }
   if (agent.empty()) usage(fmt::format("--ssh={}: there is no agent: SSH_AUTH_SOCK is not set", text));
-  struct stat status{};
+  struct stat status {};
   if (stat(agent.c_str(), &status) != 0) usage(fmt::format("--ssh={}: there is no '{}'", text, agent));
   if (!S_ISSOCK(status.st_mode)) {
     usage(fmt::format("--ssh={}: '{}' is not an agent's socket; start an ssh-agent and ssh-add the key", text, agent));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/csv.hpp"
 #include "engine/dockerfile/durations.hpp"
 #include "engine/dockerfile/text.hpp"
 
@@ -50,7 +51,7 @@ struct Dumper {
     std::string text;
     for (const auto& mount : run.mounts) {
       text += "mount{";
-      for (const auto& [key, value] : mount.options) text += key + "=" + value + ";";
+      for (const auto& field : parse_csv_fields(mount)) text += field.key + "=" + field.value.value_or("") + ";";
       text += "} ";
     }
     for (const auto& device : run.devices) text += "device=" + device + " ";

@@ -88,8 +88,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"target=/a,nonsense=1", "error: unexpected key 'nonsense' in 'nonsense=1'"},
         Case{"type=bnid,target=/a", "error: unsupported mount type \"bnid\" (did you mean bind?)"},
         Case{"type=,target=/a", "error: unsupported mount type \"\""},
-        Case{"target=\"/a", "error: failed to parse csv mounts: bare \" in non-quoted-field: target=\"/a"},
-        Case{"\"target=/a", "error: failed to parse csv mounts: extraneous or missing \" in quoted-field: \"target=/a"}));
+        Case{"target=\"/a", "error: failed to parse csv mounts: parse error on line 1, column 8: bare \" in non-quoted field"},
+        Case{"\"target=/a",
+             "error: failed to parse csv mounts: parse error on line 1, column 11: extraneous or missing \" in quoted-field"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Cache, MountGrammar,
