@@ -12,9 +12,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/checks.hpp"
 #include "engine/build/final_config.hpp"
 #include "engine/build/layer_cache.hpp"
-#include "engine/build/checks.hpp"
 #include "engine/build/outputs.hpp"
 #include "engine/build/publisher.hpp"
 #include "engine/build/request.hpp"
@@ -133,7 +133,9 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   read_dockerfile(session);
   open_context(session);
   plan_stages(session);
-  if (session.request.print_plan || session.request.dry_run) session.progress.plan(print_plan(session.plan));
+  if (session.request.print_plan || session.request.dry_run) {
+    session.progress.plan(print_plan(session.plan, find_fetches(session.plan, session.dockerfile_name)));
+  }
   if (session.request.dry_run) co_return BuildResult();
   if (session.request.cache.enabled) session.cache = std::make_unique<LayerCache>(session);
   co_await publisher.prepare();

@@ -10,8 +10,7 @@ namespace kiln::engine {
 void check_frontend(const Session& session) {
   const auto& args = session.request.build_args;
   const auto given = args.find("BUILDKIT_SYNTAX");
-  const bool wins = given != args.end() && given->second && !given->second->empty();
-  dockerfile::check_frontend(wins ? *given->second : dockerfile::find_syntax(session.dockerfile_text));
+  dockerfile::check_frontend_of(session.dockerfile_text, given == args.end() ? "" : given->second.value_or(""));
 }
 
 void check_dockerfile(const Session& session) {

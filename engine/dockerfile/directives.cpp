@@ -89,4 +89,8 @@ void check_frontend(std::string_view reference) {
                   reference));
 }
 
+void check_frontend_of(std::string_view text, std::string_view buildkit_syntax) {
+  check_frontend(buildkit_syntax.empty() ? find_syntax(text) : std::string(buildkit_syntax));
+}
+
 }  // namespace kiln::engine::dockerfile

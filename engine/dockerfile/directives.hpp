@@ -22,4 +22,7 @@ std::string find_check(std::string_view text);
 // a mirror of it, and docker/dockerfile-upstream and dockerfile.v0. Errors: io::Error(unsupported) naming any other frontend.
 void check_frontend(std::string_view reference);
 
+// The same for a file's text; the build argument BUILDKIT_SYNTAX wins over what the file says unless it is empty.
+void check_frontend_of(std::string_view text, std::string_view buildkit_syntax);
+
 }  // namespace kiln::engine::dockerfile

@@ -57,11 +57,16 @@ check "a switch that asks for another image" refused FF_KANIKO_COPY_AS_ROOT refu
 printf 'FROM scratch AS unused\nFROM scratch AS base\nCOPY hello /\nFROM base AS app\nCOPY --from=base hello /again\n' > context/stages
 executor --dryrun -f stages > plan
 check "--dryrun" same "$(cat plan)" "stage base from scratch
-  COPY hello /
+     3  COPY hello /
 target stage app from stage base
-  copies from stage base
-  COPY --from=base hello /again
-not needed: unused"
+        copies from stage base
+     5  COPY --from=base hello /again
+not built: unused
+fetched: nothing"
+check "kiln plan shows the same" same "$("$build/kiln" plan -f context/stages context)" "$(cat plan)"
+check "kiln plan --json" same "$("$build/kiln" plan --json -f context/stages context | python3 -c "import json, sys
+print([(stage['name'], stage['built']) for stage in json.load(sys.stdin)['stages']])")" \
+  "[('unused', False), ('base', True), ('app', True)]"
 check "KANIKO_PRINT_PLAN builds, too" env KANIKO_PRINT_PLAN=1 timeout 60 "$build/executor" -c context -f stages -d "$REGISTRY/t/plan:1"
 check "... it did" digest_of t/plan:1
 login() { printf 'pass:word\n' | DOCKER_CONFIG="$WORK/docker" timeout 20 "$build/executor" login "$@"; }

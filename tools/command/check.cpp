@@ -1,10 +1,6 @@
 #include "tools/command/check.hpp"
 
 #include <array>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>
@@ -12,17 +8,15 @@
 
 #include "engine/context/context.hpp"
 #include "engine/dockerfile/diagnostics.hpp"
-#include "engine/dockerfile/directives.hpp"
 #include "engine/dockerfile/lint.hpp"
 #include "engine/plan/plan.hpp"
+#include "tools/command/dockerfile_input.hpp"
 #include "tools/command/flags.hpp"
-#include "tools/command/values.hpp"
 
 namespace kiln::tools {
 
 namespace {
 
-namespace fs = std::filesystem;
 namespace dockerfile = engine::dockerfile;
 using Json = nlohmann::ordered_json;
 
@@ -32,81 +26,32 @@ constexpr auto check_flags = std::to_array<Flag>({
     {"build-arg", 0, ValueKind::list, "", "NAME=value, or NAME to take the variable of that name"},
     {"target", 0, ValueKind::text, "", "stage that a build would be asked for"},
     {"platform", 0, ValueKind::text, "", "os/arch[/variant] that a build would be for; unset: this machine's"},
+    {"build-context", 0, ValueKind::list, "", "NAME=VALUE as for kiln build"},
 });
 
 // What is checked, and what came of it.
 struct Check {
-  std::string name;  // of the file, as it is told
-  std::string text;
-  std::string context;  // empty: only a file
-  std::string path;
-  std::map<std::string, std::string> build_args;
-  engine::PlanOptions plan;
-
+  DockerfileInput input;
   std::vector<dockerfile::Warning> findings;
   std::optional<dockerfile::SyntaxError> error;
 };
 
-std::string read_all(const std::string& path) {
-  if (path == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  std::ifstream file(path, std::ios::binary);
-  if (!file || fs::is_directory(path)) throw io::Error(io::ErrorKind::context, fmt::format("Dockerfile '{}' cannot be read", path));
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// CONTEXT is a directory, or the Dockerfile itself, or "-" for standard input.
-void find_file(Check& check, const std::string& argument, const std::string& named) {
-  std::error_code ignored;
-  if (fs::is_directory(argument, ignored)) {
-    check.context = fs::absolute(argument).lexically_normal();
-    check.path = named == "-" ? named : find_dockerfile(named.empty() ? check.context + "/Dockerfile" : named, check.context);
-  } else if (!named.empty()) {
-    throw io::Error(io::ErrorKind::usage, fmt::format("--file={}: '{}' is not a directory", named, argument));
-  } else {
-    check.path = argument;
-  }
-  check.name = check.path == "-" ? "Dockerfile" : fs::path(check.path).filename().string();
-  check.text = read_all(check.path);
-}
-
-Check make_check(const ParsedFlags& flags) {
-  if (flags.arguments.size() != 1) {
-    throw io::Error(io::ErrorKind::usage,
-                    fmt::format("kiln check wants one CONTEXT, a directory or a Dockerfile; there are {}", flags.arguments.size()));
-  }
-  Check check;
-  engine::BuildRequest request;
-  for (const auto& text : flags.list("build-arg")) add_build_arg(request, text);
-  for (const auto& [name, value] : request.build_args) {
-    if (value) check.build_args[name] = *value;
-  }
-  check.plan.build_args = check.build_args;
-  check.plan.target = flags.text("target");
-  check.plan.build_platform = oci::host_platform();
-  const std::string platform = flags.text("platform");
-  check.plan.platform = platform.empty() ? oci::host_platform() : oci::parse_platform(platform);
-  find_file(check, flags.arguments.front(), flags.text("file"));
-  return check;
-}
-
 void examine(Check& check) {
-  const auto syntax = check.build_args.find("BUILDKIT_SYNTAX");
-  const bool wins = syntax != check.build_args.end() && !syntax->second.empty();
-  dockerfile::check_frontend(wins ? syntax->second : dockerfile::find_syntax(check.text));
-  const dockerfile::Dockerfile file = dockerfile::parse_dockerfile(check.text, check.name);
+  const DockerfileInput& input = check.input;
+  const dockerfile::Dockerfile file = parse_input(input);
   dockerfile::LintOptions options;
-  options.config = dockerfile::lint_config(file, check.build_args);
-  options.build_args = check.build_args;
-  options.target_platform = check.plan.platform;
-  options.build_platform = check.plan.build_platform;
-  options.target = check.plan.target;
+  options.config = dockerfile::lint_config(file, input.options.build_args);
+  options.build_args = input.options.build_args;
+  options.target_platform = input.options.platform;
+  options.build_platform = input.options.build_platform;
+  options.target = input.options.target;
   std::optional<engine::IgnoreMatcher> ignore;
-  if (!check.context.empty()) {
-    ignore = engine::load_ignore_file(check.path, check.context);
+  if (!input.context.empty()) {
+    ignore = engine::load_ignore_file(input.path, input.context);
     options.ignored = [&ignore](std::string_view path) { return ignore->ignored(path); };
   }
   check.findings = dockerfile::lint(file, options);
-  engine::make_plan(file, check.name, check.plan);
+  engine::make_plan(file, input.name, input.options);
   dockerfile::check_findings(check.findings, options.config);
 }
 
@@ -127,7 +72,7 @@ void print_json(const Check& check) {
                                     {"detail", finding.message},
                                     {"location", location_of(finding.location)}});
   }
-  document["sources"] = Json::array({{{"fileName", check.name}, {"language", "Dockerfile"}}});
+  document["sources"] = Json::array({{{"fileName", check.input.name}, {"language", "Dockerfile"}}});
   if (check.error) {
     document["buildError"]["message"] = check.error->reason();
     if (check.error->location().first_line > 0) document["buildError"]["location"] = location_of(check.error->location());
@@ -138,8 +83,8 @@ void print_json(const Check& check) {
 void print_text(const Check& check) {
   for (const auto& finding : check.findings) {
     const auto url = dockerfile::lint_rule(finding.rule).url();
-    fmt::print("WARNING: {}{}\n{}\n{}:{}\n{}\n\n", finding.rule, url.empty() ? "" : " - " + url, finding.message, check.name,
-               finding.location.first_line, dockerfile::source_excerpt(check.text, finding.location));
+    fmt::print("WARNING: {}{}\n{}\n{}:{}\n{}\n\n", finding.rule, url.empty() ? "" : " - " + url, finding.message, check.input.name,
+               finding.location.first_line, dockerfile::source_excerpt(check.input.text, finding.location));
   }
   if (check.error) fmt::print("ERROR: {}\n\n", check.error->message());
   const std::size_t count = check.findings.size();
@@ -166,7 +111,8 @@ int check_main(const std::vector<std::string>& arguments) {
   if (format != "text" && format != "json") {
     throw io::Error(io::ErrorKind::usage, fmt::format("--format={}: it is text or json", format));
   }
-  Check check = make_check(flags);
+  Check check;
+  check.input = read_input("kiln check", flags);
   try {
     examine(check);
   } catch (const dockerfile::SyntaxError& error) {

@@ -19,6 +19,7 @@
 #include "tools/command/check.hpp"
 #include "tools/command/kiln_flags.hpp"
 #include "tools/command/logging.hpp"
+#include "tools/command/plan.hpp"
 #include "tools/command/secrets.hpp"
 #include "tools/command/values.hpp"
 
@@ -209,6 +210,7 @@ constexpr const char* commands_help =
     "kiln builds container images inside an ordinary pod.\n\n"
     "  kiln build [flags] CONTEXT   build an image from a Dockerfile; kiln build --help lists the flags\n"
     "  kiln check [flags] CONTEXT   check a Dockerfile without building; kiln check --help lists the flags\n"
+    "  kiln plan [flags] CONTEXT    show what a build would do and fetch; kiln plan --help lists the flags\n"
     "  kiln version                 print the version\n";
 
 }  // namespace
@@ -235,6 +237,7 @@ int kiln_main(int argc, char** argv) {
   const std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
   if (name == "build") return build_main(rest);
   if (name == "check") return check_main(rest);
+  if (name == "plan") return plan_main(rest);
   if (name == "version" || name == "--version") {
     fmt::print("kiln v0.1.0\n");
     return 0;
@@ -243,7 +246,7 @@ int kiln_main(int argc, char** argv) {
     fmt::print("{}", commands_help);
     return name.empty() ? 1 : 0;
   }
-  usage(fmt::format("unknown command '{}': kiln build, kiln check, kiln version", name));
+  usage(fmt::format("unknown command '{}': kiln build, kiln check, kiln plan, kiln version", name));
 }
 
 }  // namespace kiln::tools
