@@ -1,9 +1,4 @@
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
@@ -12,9 +7,9 @@
 #include <fmt/format.h>
 
 #include "engine/context/context.hpp"
+#include "engine/context/git_program.hpp"
 #include "engine/steps/remote_sources.hpp"
 #include "io/base/error.hpp"
-#include "io/process/child.hpp"
 
 namespace kiln::engine {
 
@@ -22,113 +17,53 @@ namespace {
 
 using io::Task;
 
-bool is_commit(const std::string& text) {
-  return (text.size() == 40 || text.size() == 64) &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
-}
-
-// What git needs of ours and nothing else: no configuration but the repository's own, no questions, no other protocols.
+// What git needs of ours and nothing else: no configuration but the repository's own, no other protocols.
 std::vector<std::string> git_environment() {
-  std::vector<std::string> variables = {"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0",
-                                        "GIT_ALLOW_PROTOCOL=http:https:ssh:git", "LC_ALL=C"};
+  std::vector<std::string> variables = {"GIT_CONFIG_GLOBAL=/dev/null", "GIT_ALLOW_PROTOCOL=http:https:ssh:git", "LC_ALL=C"};
   constexpr auto kept =
       std::to_array<const char*>({"PATH", "HOME", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-                                  "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"});
+                                  "http_proxy", "https_proxy", "no_proxy", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"});
   for (const char* name : kept) {
     if (const char* value = std::getenv(name)) variables.push_back(fmt::format("{}={}", name, value));
   }
   return variables;
 }
 
-class Repository {
- public:
-  Repository(io::Runtime& runtime, GitReference reference, std::string directory)
-      : runtime_(runtime), reference_(std::move(reference)), directory_(std::move(directory)) {}
-
-  Task<void> fetch() {
-    co_await run({"init", "--quiet"});
-    co_await run({"remote", "add", "origin", reference_.remote});
-    const std::string ref = reference_.ref.empty() ? "HEAD" : reference_.ref;
-    const Outcome shallow = co_await attempt({"fetch", "--quiet", "--depth=1", "--no-tags", "origin", ref});
-    if (!shallow.failed) {
-      co_await run({"checkout", "--quiet", "--detach", "FETCH_HEAD"});
-    } else if (is_commit(ref)) {
-      // Servers need not give a commit by its name: then everything is fetched.
-      co_await run({"fetch", "--quiet", "origin", "+refs/*:refs/remotes/origin/*"});
-      co_await run({"checkout", "--quiet", "--detach", ref});
-    } else if (shallow.text.find("shallow") != std::string::npos) {
-      co_await run({"fetch", "--quiet", "--no-tags", "origin", ref});
-      co_await run({"checkout", "--quiet", "--detach", "FETCH_HEAD"});
-    } else {
-      throw failure("fetch", shallow.text);
-    }
-    co_await check();
-    std::error_code error;
-    if (!reference_.submodules || !std::filesystem::exists(directory_ + "/.gitmodules", error)) co_return;
-    co_await run({"submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"});
+// A commit that servers do not give by its name is looked for in everything they have.
+Task<void> check_out(const GitProgram& git, GitReference reference) {
+  co_await git.run({"init", "--quiet"});
+  co_await git.run({"remote", "add", "origin", reference.remote});
+  const std::string ref = reference.ref.empty() ? "HEAD" : reference.ref;
+  const GitProgram::Outcome shallow = co_await git.attempt({"fetch", "--quiet", "--depth=1", "--no-tags", "origin", ref});
+  std::string commit = "FETCH_HEAD";
+  if (shallow.failed && is_git_commit(ref)) {
+    co_await git.run({"fetch", "--quiet", "origin", "+refs/*:refs/remotes/origin/*"});
+    commit = ref;
+  } else if (shallow.failed && shallow.text.find("shallow") != std::string::npos) {
+    co_await git.run({"fetch", "--quiet", "--no-tags", "origin", ref});
+  } else if (shallow.failed) {
+    throw git.failure("fetch", shallow.text);
   }
+  co_await git.run({"checkout", "--quiet", "--detach", commit});
+}
 
-  Task<std::int64_t> commit_time() {
-    const std::string text = co_await run({"show", "--no-patch", "--format=%ct", "HEAD"});
-    std::int64_t seconds = 0;
-    std::from_chars(text.data(), text.data() + text.size(), seconds);
-    co_return seconds;
-  }
+// The checksum names the commit, or the tag that points to it.
+Task<void> check_commit(const GitProgram& git, GitReference reference) {
+  if (reference.checksum.empty()) co_return;
+  const std::string commit = co_await git.run({"rev-parse", "HEAD"});
+  const GitProgram::Outcome tag = co_await git.attempt({"rev-parse", "FETCH_HEAD"});
+  if (commit.starts_with(reference.checksum) || (!tag.failed && tag.text.starts_with(reference.checksum))) co_return;
+  throw io::Error(io::ErrorKind::integrity,
+                  fmt::format("{}: expected checksum to match {}, got {}", reference.remote, reference.checksum, commit));
+}
 
- private:
-  struct Outcome {
-    bool failed = false;
-    std::string text;  // what it printed; what it complained about if it failed
-  };
-
-  io::Error failure(const std::string& doing, const std::string& said) const {
-    return io::Error(io::ErrorKind::context, fmt::format("{}: git {}: {}", reference_.remote, doing, said));
-  }
-
-  Task<Outcome> attempt(std::vector<std::string> arguments) {
-    io::Command command;
-    command.program = "git";
-    command.arguments = {"-C", directory_};
-    command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
-    command.environment = git_environment();
-    std::optional<io::Error> error;
-    io::Output output;
-    try {
-      output = co_await io::run_and_collect(runtime_, std::move(command), 4U << 20U);
-    } catch (...) {
-      error = io::as_error(std::current_exception());
-    }
-    if (error && error->kind() == io::ErrorKind::cancelled) throw *error;
-    if (error) throw error->add_context(fmt::format("{} needs the git program", reference_.remote));
-    Outcome outcome;
-    outcome.failed = !output.status.ok();
-    outcome.text = outcome.failed ? output.err : output.out;
-    while (outcome.text.ends_with('\n')) outcome.text.pop_back();
-    if (outcome.failed && outcome.text.empty()) outcome.text = fmt::format("exit code {}", output.status.code);
-    co_return outcome;
-  }
-
-  Task<std::string> run(std::vector<std::string> arguments) {
-    const std::string doing = arguments.front();
-    Outcome outcome = co_await attempt(std::move(arguments));
-    if (outcome.failed) throw failure(doing, outcome.text);
-    co_return std::move(outcome.text);
-  }
-
-  // The checksum names the commit, or the tag that points to it.
-  Task<void> check() {
-    if (reference_.checksum.empty()) co_return;
-    const std::string commit = co_await run({"rev-parse", "HEAD"});
-    const Outcome tag = co_await attempt({"rev-parse", "FETCH_HEAD"});
-    if (commit.starts_with(reference_.checksum) || (!tag.failed && tag.text.starts_with(reference_.checksum))) co_return;
-    throw io::Error(io::ErrorKind::integrity,
-                    fmt::format("{}: expected checksum to match {}, got {}", reference_.remote, reference_.checksum, commit));
-  }
-
-  io::Runtime& runtime_;
-  GitReference reference_;
-  std::string directory_;
-};
+// Seconds.
+Task<std::int64_t> commit_time(const GitProgram& git) {
+  const std::string text = co_await git.run({"show", "--no-patch", "--format=%ct", "HEAD"});
+  std::int64_t seconds = 0;
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  co_return seconds;
+}
 
 }  // namespace
 
@@ -136,11 +71,13 @@ Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool k
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", directory, error.message()));
-  Repository repository(runtime, reference, directory);
-  co_await repository.fetch();
+  const GitProgram git(runtime, directory, git_environment(), reference.remote);
+  co_await check_out(git, reference);
+  co_await check_commit(git, reference);
+  if (reference.submodules) co_await git.update_submodules({"--depth=1"});
   FileTime time = now;
   if (reference.commit_time) {
-    const std::int64_t seconds = co_await repository.commit_time();
+    const std::int64_t seconds = co_await commit_time(git);
     time = {seconds, 0};
   }
   Context checkout(directory, IgnoreMatcher::from_patterns({keep_git_dir && reference.subdir.empty() ? "" : ".git"}),

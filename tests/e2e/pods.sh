@@ -7,8 +7,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 form=${2:-full}
 WORK=$(mktemp -d /var/tmp/kiln-e2e-pods.XXXXXX)
-registry_pid=
-trap '[ -z "$registry_pid" ] || kill "$registry_pid" 2> /dev/null; rm -rf "$WORK"' EXIT
+registry_pid= git_pids=()
+trap 'kill $registry_pid "${git_pids[@]}" 2> /dev/null || true; rm -rf "$WORK"' EXIT
 source "$here/lib.sh"
 export KILN_FOREGROUND_CLEANUP=1
 chmod 755 "$WORK"
@@ -170,6 +170,36 @@ printf 'FROM busybox AS builder\nWORKDIR /workspace\nCOPY hello.txt hello.txt\nR
 cp -r "$WORK/context" "$WORK/writable"
 check "a RUN that writes below a mount" in_pod '/kaniko/executor -c /context -f /dockerfiles/workspace --no-push --tar-path /results/image.tar --registry-map docker.io='"$REGISTRY" --bind "$WORK/writable:/context" --bind "$WORK/writable:/workspace"
 check "and a COPY --from of that" bash -c "skopeo inspect docker-archive:'$WORK/results/image.tar' > /dev/null && tar -xOf '$WORK/results/image.tar' --wildcards '*.tar.gz' | tar -tz | grep -qx built"
+
+# Git in the image, which has no shell: by https with a CA of one's own; a context with a login and a submodule, and ADD.
+git() { command git -c user.name=t -c user.email=t@t -c init.defaultBranch=main -c protocol.file.allow=always "$@"; }
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$WORK/key.pem" -out "$WORK/ca.pem" -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1 2> /dev/null
+mkdir "$WORK/repositories"
+serve_git() { # serve_git OPTIONS...: sets SERVER.
+  SERVER="127.0.0.1:$(free_port)"
+  python3 "$here/git_server.py" --listen "$SERVER" --root "$WORK/repositories" --certificate "$WORK/ca.pem" --key "$WORK/key.pem" "$@" > "$WORK/git.log" 2>&1 &
+  git_pids+=($!)
+  wait_for_port "${SERVER##*:}"
+}
+serve_git
+open_server=$SERVER
+serve_git --login tok:
+(
+  cd "$WORK/repositories"
+  git init -q part && echo part > part/file && git -C part add . && git -C part commit -qm part
+  git clone -q --bare part part.git
+  git init -q app && printf 'FROM busybox\nCOPY . /app\nRUN cat /app/part/file\nADD https://%s/part.git /added\nRUN cat /added/file\n' "$open_server" > app/Dockerfile
+  git -C app submodule --quiet add -b main ../part.git part
+  git -C app add . && git -C app commit -qm app && git clone -q --bare app app.git
+)
+git_context() { # git_context VARIANT
+  pod runtime-default "$1" --bind "$WORK/ca.pem:/kaniko/ssl/certs/ca.pem:ro" --env GIT_TOKEN=tok -- --context "git://$SERVER/app.git#refs/heads/main" \
+    --git recurse-submodules=true --no-push --registry-map "docker.io=$REGISTRY"
+}
+for variant in executor slim; do check "$variant: a git context" git_context "$variant"; done
+{ cat "$WORK/dockerfiles/19-hostile-root" && printf 'ADD https://%s/part.git /added\nRUN cat /added/file\n' "$open_server"; } > "$WORK/dockerfiles/hostile-git"
+check "git among hostile files" in_pod '/kaniko/executor -f /dockerfiles/hostile-git --no-push --registry-map docker.io='"$REGISTRY"'; test ! -e /results/hijacked' \
+  --bind "$WORK/ca.pem:/kaniko/ssl/certs/ca.pem:ro"
 
 # Full disks: the executor ends with a text that says which, and the next build works.
 printf 'FROM busybox\nRUN dd if=/dev/zero of=/big bs=1M count=400\n' > "$WORK/dockerfiles/fills"

@@ -1,0 +1,112 @@
+#include "engine/context/git_program.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "io/process/child.hpp"
+
+namespace kiln::engine {
+
+namespace {
+
+using io::Task;
+
+// PROGRAM-DIRECTORY/git has the git program and its parts (tools/image/install.cmake.in).
+std::string bundled_git() {
+  std::error_code ignored;
+  std::string directory = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "git";
+  if (access((directory + "/git").c_str(), X_OK) != 0) directory.clear();
+  return directory;
+}
+
+// git knows SSL_CERT_FILE and SSL_CERT_DIR by other names.
+void add_certificates(std::vector<std::string>& environment, const std::string& bundled) {
+  const char* file = std::getenv("SSL_CERT_FILE");
+  const char* directories = std::getenv("SSL_CERT_DIR");
+  if (!std::getenv("GIT_SSL_CAINFO")) {
+    if (file) {
+      environment.push_back(fmt::format("GIT_SSL_CAINFO={}", file));
+    } else if (!bundled.empty()) {
+      environment.push_back(fmt::format("GIT_SSL_CAINFO={}/../ssl/certs/ca-certificates.crt", bundled));
+    }
+  }
+  if (directories && !std::getenv("GIT_SSL_CAPATH")) {
+    const std::string_view all = directories;
+    environment.push_back(fmt::format("GIT_SSL_CAPATH={}", all.substr(0, all.find(':'))));
+  }
+}
+
+}  // namespace
+
+bool is_git_commit(const std::string& text) {
+  return (text.size() == 40 || text.size() == 64) &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
+GitProgram::GitProgram(io::Runtime& runtime, std::string directory, std::vector<std::string> environment, std::string what)
+    : runtime_(runtime),
+      directory_(std::move(directory)),
+      environment_(std::move(environment)),
+      what_(std::move(what)),
+      bundled_(bundled_git()) {
+  environment_.emplace_back("GIT_TERMINAL_PROMPT=0");
+  environment_.emplace_back("GIT_CONFIG_NOSYSTEM=1");
+  add_certificates(environment_, bundled_);
+  if (bundled_.empty()) return;
+  environment_.push_back("GIT_EXEC_PATH=" + bundled_);
+  environment_.emplace_back("GIT_TEMPLATE_DIR=");
+}
+
+io::Error GitProgram::failure(const std::string& doing, const std::string& said) const {
+  return io::Error(io::ErrorKind::context, fmt::format("{}: git {}: {}", what_, doing, said));
+}
+
+Task<GitProgram::Outcome> GitProgram::attempt(std::vector<std::string> arguments) const {
+  io::Command command;
+  command.program = bundled_.empty() ? "git" : bundled_ + "/git";
+  command.arguments = {"-C", directory_};
+  command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
+  command.environment = environment_;
+  std::optional<io::Error> error;
+  io::Output output;
+  try {
+    output = co_await io::run_and_collect(runtime_, std::move(command), 4U << 20U);
+  } catch (...) {
+    error = io::as_error(std::current_exception());
+  }
+  if (error && error->kind() == io::ErrorKind::cancelled) throw *error;
+  if (error) throw error->add_context(fmt::format("{} needs the git program", what_));
+  Outcome outcome;
+  outcome.failed = !output.status.ok();
+  outcome.text = outcome.failed ? output.err : output.out;
+  while (outcome.text.ends_with('\n')) outcome.text.pop_back();
+  if (outcome.failed && outcome.text.empty()) outcome.text = fmt::format("exit code {}", output.status.code);
+  co_return outcome;
+}
+
+Task<std::string> GitProgram::run(std::vector<std::string> arguments) const {
+  const std::string doing = arguments.front();
+  Outcome outcome = co_await attempt(std::move(arguments));
+  if (outcome.failed) throw failure(doing, outcome.text);
+  co_return std::move(outcome.text);
+}
+
+// `git submodule` is a shell script in front of this, and the image has no shell.
+Task<void> GitProgram::update_submodules(std::vector<std::string> depth) const {
+  std::error_code ignored;
+  if (!std::filesystem::exists(directory_ + "/.gitmodules", ignored)) co_return;
+  std::vector<std::string> arguments = {"submodule", "--quiet", "update"};
+  if (!bundled_.empty()) arguments = {"submodule--helper", "update", "--quiet"};
+  arguments.insert(arguments.end(), {"--init", "--recursive"});
+  arguments.insert(arguments.end(), depth.begin(), depth.end());
+  co_await run(std::move(arguments));
+}
+
+}  // namespace kiln::engine
