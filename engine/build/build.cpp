@@ -55,7 +55,6 @@ void plan_stages(Session& session) {
   session.plan = make_plan(std::move(file), session.dockerfile_name, std::move(options));
   // Moved with its owner: the stages point into the file that the plan holds.
   for (std::size_t i = 0; i < session.plan.stages.size(); ++i) session.plan.stages[i].text = &session.plan.file.stages[i];
-  check_dockerfile(session);
   session.fix_times(session.plan.source_date_epoch);
 }
 
@@ -123,7 +122,7 @@ void explain_full_disk(const Session& session, std::exception_ptr& failure) {
   failure = std::make_exception_ptr(
       io::Error(
           error.kind(),
-          fmt::format("{} ({}; more room: a larger ephemeral-storage limit, or an emptyDir at {}/work or named by --work-dir)",
+          fmt::format("{}\n({}; more room: a larger ephemeral-storage limit, or an emptyDir at {}/work or named by --work-dir)",
                       error.message(), free, session.request.kiln_directory))
           .set_exit_code(error.exit_code()));
 }
@@ -136,7 +135,10 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   if (session.request.print_plan || session.request.dry_run) {
     session.progress.plan(print_plan(session.plan, find_fetches(session.plan, session.dockerfile_name)));
   }
-  if (session.request.dry_run) co_return BuildResult();
+  if (session.request.dry_run) {
+    check_dockerfile(session, {});
+    co_return BuildResult();
+  }
   if (session.request.cache.enabled) session.cache = std::make_unique<LayerCache>(session);
   co_await publisher.prepare();
   const StageResultPtr target = co_await stages.run();
@@ -209,7 +211,7 @@ Task<BuildResult> build(io::Runtime& runtime, BuildRequest request, Progress& pr
   }
   if (!failure) co_return result;
   if (!cache_failed) std::rethrow_exception(failure);
-  spdlog::warn("{}; building again without looking anything up in the cache", io::as_error(failure).message());
+  spdlog::warn("building again without looking anything up in the cache: {}", io::as_error(failure).message());
   request.cache.read = false;
   result = co_await build_once(runtime, std::move(request), progress, cache_failed);
   co_return result;

@@ -13,7 +13,7 @@ void check_frontend(const Session& session) {
   dockerfile::check_frontend_of(session.dockerfile_text, given == args.end() ? "" : given->second.value_or(""));
 }
 
-void check_dockerfile(const Session& session) {
+void check_dockerfile(const Session& session, const std::map<std::size_t, const oci::ImageConfig*>& bases) {
   const Plan& plan = session.plan;
   dockerfile::LintOptions options;
   options.build_args = plan.options.build_args;
@@ -23,9 +23,18 @@ void check_dockerfile(const Session& session) {
   options.target = plan.options.target;
   options.wanted = [&plan](std::size_t stage) { return plan.stages[stage].needed; };
   if (session.context) options.ignored = [&session](std::string_view path) { return session.context->ignored(path); };
+  options.base_config = [&bases](std::size_t stage) {
+    const auto base = bases.find(stage);
+    return base == bases.end() ? nullptr : base->second;
+  };
   const auto findings = dockerfile::lint(plan.file, options);
   for (const auto& finding : findings) spdlog::warn("{}", dockerfile::describe(finding));
   dockerfile::check_findings(findings, options.config);
+}
+
+bool findings_are_errors(const Session& session) {
+  const Plan& plan = session.plan;
+  return dockerfile::lint_config(plan.file, plan.options.build_args).error;
 }
 
 }  // namespace kiln::engine

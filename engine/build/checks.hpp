@@ -1,6 +1,9 @@
 // What is said about a Dockerfile before anything of it is done.
 #pragma once
 
+#include <cstddef>
+#include <map>
+
 #include "engine/build/session.hpp"
 
 namespace kiln::engine {
@@ -9,8 +12,12 @@ namespace kiln::engine {
 // Errors: io::Error(unsupported) naming the frontend.
 void check_frontend(const Session& session);
 
-// BuildKit's build checks on the stages that the plan needs, as warnings of the build.
-// Errors: io::Error(dockerfile) when the file or BUILDKIT_DOCKERFILE_CHECK says error=true and there are findings.
-void check_dockerfile(const Session& session);
+// BuildKit's build checks on the stages that the plan needs, as warnings of the build. `bases`: the configs of the images that
+// stages are built on, by stage; what is not there is not known.
+// Errors: io::Error(dockerfile) when findings are errors and there are some.
+void check_dockerfile(const Session& session, const std::map<std::size_t, const oci::ImageConfig*>& bases);
+
+// Does the file, or BUILDKIT_DOCKERFILE_CHECK, say error=true?
+bool findings_are_errors(const Session& session);
 
 }  // namespace kiln::engine

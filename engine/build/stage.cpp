@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/checks.hpp"
 #include "engine/build/final_config.hpp"
 #include "engine/build/steps.hpp"
 #include "engine/cache/step_keys.hpp"
+#include "engine/dockerfile/diagnostics.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -27,9 +29,30 @@ Task<StageResultPtr> StageRunner::run() {
     if (!stage.needed) continue;
     stages_[stage.index] = std::make_unique<Pending>(session_.runtime.executor());
   }
+  // Warnings come when they come; a build that they are to fail must not have begun.
+  if (findings_are_errors(session_)) {
+    co_await check_file();
+  } else {
+    group.spawn(check_file());
+  }
   for (const auto& stage : stages_) group.spawn(run_and_publish(stage.first));
   co_await group.join();
   co_return stages_[session_.plan.target]->result;
+}
+
+// The build checks, once the configs of the base images are there. One that cannot be had is its stage's error, not ours.
+Task<void> StageRunner::check_file() {
+  std::map<std::size_t, const oci::ImageConfig*> bases;
+  for (const auto& stage : session_.plan.stages) {
+    if (!stage.needed || stage.base.kind != Source::Kind::image) continue;
+    try {
+      const StageResultPtr base = co_await start_from(stage.base);
+      bases[static_cast<std::size_t>(stage.index)] = &base->config;
+    } catch (const io::Error& error) {
+      if (error.kind() == io::ErrorKind::cancelled) throw;
+    }
+  }
+  check_dockerfile(session_, bases);
 }
 
 Task<void> StageRunner::run_and_publish(int index) {
@@ -102,6 +125,47 @@ Task<StageResultPtr> StageRunner::start_from(const Source& source) {
   scratch->tree = Tree();
   scratch->key = scratch_key(session_.request.platform);
   co_return scratch;
+}
+
+io::Error StageRunner::error_at(const dockerfile::Location& location, const io::Error& error) const {
+  if (error.kind() == io::ErrorKind::cancelled) return error;
+  return dockerfile::error_at(session_.dockerfile_name, session_.dockerfile_text, error, location);
+}
+
+Task<StageResultPtr> StageRunner::base_of(const PlannedStage& stage) {
+  StageResultPtr base;
+  std::exception_ptr failure;
+  try {
+    base = co_await start_from(stage.base);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) throw error_at(stage.text->from.location, io::as_error(failure));
+  co_return base;
+}
+
+// What the step reads besides the build context, once it is there.
+Task<std::vector<StageResultPtr>> StageRunner::load_sources(const Step& step) {
+  std::vector<Source> named;
+  if (const auto* copy = std::get_if<CopyStep>(&step.action)) {
+    if (copy->from) named.push_back(*copy->from);
+  } else if (const auto* run = std::get_if<RunStep>(&step.action)) {
+    for (const auto& mount : run->mounts) {
+      if (mount.from) named.push_back(*mount.from);
+    }
+  }
+  std::vector<StageResultPtr> sources;
+  std::exception_ptr failure;
+  try {
+    for (const auto& source : named) {
+      StageResultPtr loaded = co_await start_from(source);
+      sources.push_back(std::move(loaded));
+    }
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) throw error_at(step.location, io::as_error(failure));
+  co_return sources;
 }
 
 // The Tree of a source that had no need of one while it ran.
@@ -195,25 +259,14 @@ void StageRunner::release_root(int index) {
 
 Task<void> StageRunner::wait_for_sources(const ResolvedStage& resolved, std::size_t first) {
   for (std::size_t i = first; i < resolved.steps.size(); ++i) {
-    const auto& action = resolved.steps[i].action;
-    std::vector<Source> sources;
-    if (const auto* copy = std::get_if<CopyStep>(&action)) {
-      if (copy->from) sources.push_back(*copy->from);
-    } else if (const auto* run = std::get_if<RunStep>(&action)) {
-      for (const auto& mount : run->mounts) {
-        if (mount.from) sources.push_back(*mount.from);
-      }
-    }
-    for (const auto& named : sources) {
-      const StageResultPtr source = co_await start_from(named);
-      co_await ensure_tree(source);
-    }
+    const std::vector<StageResultPtr> sources = co_await load_sources(resolved.steps[i]);
+    for (const auto& source : sources) co_await ensure_tree(source);
   }
 }
 
 Task<StageResultPtr> StageRunner::run_stage(int index) {
   const PlannedStage& planned = session_.plan.stages[static_cast<std::size_t>(index)];
-  const StageResultPtr base = co_await start_from(planned.base);
+  const StageResultPtr base = co_await base_of(planned);
   auto stage = std::make_shared<StageResult>(*base);
   stage->name = planned.name;
   stage->rootfs.reset();

@@ -48,10 +48,15 @@ class StageRunner {
     io::Notify changed;
   };
 
+  io::Task<void> check_file();
   io::Task<void> run_and_publish(int index);
   io::Task<StageResultPtr> run_stage(int index);
   io::Task<StageResultPtr> wait_for(int index);
   io::Task<StageResultPtr> start_from(const Source& source);
+  io::Task<StageResultPtr> base_of(const PlannedStage& stage);
+  io::Task<std::vector<StageResultPtr>> load_sources(const Step& step);
+  // The error with its place in the Dockerfile and the lines there; one that only says "stopped" stays as it is.
+  io::Error error_at(const dockerfile::Location& location, const io::Error& error) const;
   io::Task<StageResultPtr> image_source(oci::Reference reference, oci::Platform platform);
   io::Task<void> load_image(oci::Reference reference, oci::Platform platform, Pending& pending);
   io::Task<StageResultPtr> context_source(std::string name);

@@ -99,6 +99,7 @@ Task<std::optional<std::vector<std::string>>> StageRunner::mount_inputs(const Ru
 
 // The key of the state after `step`; empty when it cannot be known.
 Task<std::string> StageRunner::key_after(std::string before, const Step& step) {
+  co_await load_sources(step);
   if (const auto* run = std::get_if<RunStep>(&step.action)) {
     const std::optional<std::vector<std::string>> inputs = co_await mount_inputs(*run);
     if (!inputs) co_return "";

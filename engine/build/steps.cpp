@@ -55,9 +55,7 @@ Task<void> StageRunner::Steps::run(std::size_t first) {
 
 Task<void> StageRunner::Steps::run_step(std::size_t number) {
   const Step& step = resolved_.steps[number];
-  const auto* from_elsewhere = std::get_if<CopyStep>(&step.action);
-  // Waiting for another stage is not this step's time.
-  if (from_elsewhere && from_elsewhere->from) co_await runner_.start_from(*from_elsewhere->from);
+  co_await runner_.load_sources(step);  // waiting for another stage is not this step's time
   const Progress::StepInfo info = info_of(session_, *stage_, resolved_, number);
   session_.progress.step_started(info);
   const auto started = std::chrono::steady_clock::now();
@@ -82,7 +80,7 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
   }
   if (!failure) co_return;
   if (failure->kind() != io::ErrorKind::cancelled) {
-    failure->add_context(fmt::format("{}:{}: {}", session_.dockerfile_name, step.location.first_line, step.text));
+    failure = runner_.error_at(step.location, failure->add_context(step.text));
     session_.progress.step_failed(info.id, failure->message());
   }
   throw *failure;

@@ -79,4 +79,14 @@ SyntaxError syntax_error(std::string_view name, std::string_view source, const s
                      location);
 }
 
+SyntaxError instruction_error(std::string_view name, std::string_view source, const std::string& reason, const Location& location) {
+  const Location lines{location.first_line, location.last_line};
+  return SyntaxError(fmt::format("{}:{}: {}\n{}", name, location.first_line, reason, source_excerpt(source, lines)), reason, lines);
+}
+
+io::Error error_at(std::string_view name, std::string_view source, const io::Error& error, const Location& location) {
+  io::Error located(error.kind(), instruction_error(name, source, error.message(), location).message());
+  return located.set_exit_code(error.exit_code());
+}
+
 }  // namespace kiln::engine::dockerfile

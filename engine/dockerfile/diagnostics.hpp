@@ -18,4 +18,10 @@ std::string source_excerpt(std::string_view source, const Location& location);
 // "NAME:7:3-9: reason" and the excerpt; `location` without a line: "NAME: reason".
 SyntaxError syntax_error(std::string_view name, std::string_view source, const std::string& reason, const Location& location);
 
+// For an instruction that is well written and wrong all the same, as a whole: "NAME:7: reason" and its lines.
+SyntaxError instruction_error(std::string_view name, std::string_view source, const std::string& reason, const Location& location);
+
+// An error that came while an instruction was looked at or carried out, in the same form; kind and exit code stay.
+io::Error error_at(std::string_view name, std::string_view source, const io::Error& error, const Location& location);
+
 }  // namespace kiln::engine::dockerfile

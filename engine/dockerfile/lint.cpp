@@ -192,18 +192,24 @@ void check_default_bases(const Dockerfile& file, const LintOptions& options, Lin
 
 class FromChecker {
  public:
-  FromChecker(const Dockerfile& file, const Variables& global, LintReport& report) : file_(file), global_(global), report_(report) {
+  FromChecker(const Dockerfile& file, const LintOptions& options, const Variables& global, LintReport& report)
+      : file_(file), options_(options), global_(global), report_(report) {
     declared_ = names_of(global);
     for (const auto& instruction : file.global_args) {
       for (const auto& pair : std::get<Arg>(instruction.body).pairs) declared_.push_back(pair.key);
     }
   }
 
-  void check(const StageText& stage) {
+  void check(std::size_t index) {
+    const StageText& stage = file_.stages[index];
     const From& from = from_of(stage);
-    expand(from.image, stage.from);
-    if (!from.platform || from.platform->empty()) return;
+    const Expanded image = expand(from.image, stage.from);
+    if (!from.platform || from.platform->empty()) {
+      check_base(index, image.value, options_.target_platform);
+      return;
+    }
     const Expanded platform = expand(*from.platform, stage.from);
+    if (const auto wanted = as_platform(platform.value)) check_base(index, image.value, *wanted);
     const bool one = platform.matched.size() == 1 && platform.unmatched.empty();
     if (one && platform.matched.front() == "TARGETPLATFORM" && platform.value == global_.at("TARGETPLATFORM")) {
       report_.add(
@@ -230,20 +236,36 @@ class FromChecker {
   }
 
   void check_constant(const std::string& value, const From& from, const Instruction& at) {
-    oci::Platform platform;
-    try {
-      platform = oci::parse_platform(value);
-    } catch (const io::Error&) {
-      return;
-    }
+    const auto platform = as_platform(value);
+    if (!platform) return;
     const bool in_name =
-        from.name.find(platform.os) != std::string::npos || from.name.find(platform.architecture) != std::string::npos;
+        from.name.find(platform->os) != std::string::npos || from.name.find(platform->architecture) != std::string::npos;
     if (in_name && !from.name.empty()) return;
     report_.add("FromPlatformFlagConstDisallowed",
                 fmt::format("FROM --platform flag should not use constant value {}", go_quoted(value)), at);
   }
 
+  static std::optional<oci::Platform> as_platform(const std::string& text) {
+    try {
+      return oci::parse_platform(text);
+    } catch (const io::Error&) {  // the build itself will tell
+      return std::nullopt;
+    }
+  }
+
+  void check_base(std::size_t index, const std::string& image, const oci::Platform& expected) {
+    const oci::ImageConfig* config = options_.base_config ? options_.base_config(index) : nullptr;
+    if (!config || config->platform.architecture.empty()) return;
+    const oci::Platform& actual = config->platform;
+    if (expected.os == actual.os && expected.architecture == actual.architecture) return;
+    report_.add("InvalidBaseImagePlatform",
+                fmt::format("Base image {} was pulled with platform \"{}\", expected \"{}\" for current build", image,
+                            actual.text(), expected.text()),
+                file_.stages[index].from);
+  }
+
   const Dockerfile& file_;
+  const LintOptions& options_;
   const Variables& global_;
   LintReport& report_;
   std::vector<std::string> declared_;
@@ -295,8 +317,8 @@ std::vector<Warning> lint(const Dockerfile& file, const LintOptions& options) {
   check_casing(file, report);
   check_default_bases(file, options, report);
   if (const auto global = global_args(file, automatic_args(options), options.build_args)) {
-    FromChecker from(file, *global, report);
-    for (const auto& stage : file.stages) from.check(stage);
+    FromChecker from(file, options, *global, report);
+    for (std::size_t i = 0; i < file.stages.size(); ++i) from.check(i);
     lint_stages(file, options, *global, report);
   }
   return report.take();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/dockerfile/instruction.hpp"
+#include "oci/image/config.hpp"
 #include "oci/image/platform.hpp"
 
 namespace kiln::engine::dockerfile {
@@ -48,18 +49,14 @@ struct LintOptions {
   std::string target;                                  // --target
   std::function<bool(std::size_t stage)> wanted;       // which stages are looked into; unset: all
   std::function<bool(std::string_view path)> ignored;  // does .dockerignore leave this path out? unset: nothing is
-  // Names and values of a stage's base image's environment; nothing, or unset: not known. Then a variable may come from
-  // there, and UndefinedVar is told only where a variable of the file has nearly the same name.
-  std::function<std::optional<std::map<std::string, std::string>>(std::size_t stage)> base_environment;
+  // The config of the image that a stage is built on; null, or unset: not known. Then a variable may come from there, and
+  // UndefinedVar is told only where a variable of the file has nearly the same name; InvalidBaseImagePlatform is not told.
+  std::function<const oci::ImageConfig*(std::size_t stage)> base_config;
 };
 
 // Findings in the order of their lines, those that are skipped left out (by the configuration or by a comment
 // "# check=skip=RULE" directly above the instruction).
 std::vector<Warning> lint(const Dockerfile& file, const LintOptions& options);
-
-// The one rule that needs the base image: for who pulls it. Nothing when the platforms agree.
-std::optional<Warning> lint_base_platform(const std::string& image, const oci::Platform& expected, const oci::Platform& actual,
-                                          const Location& from);
 
 // "Rule: message (line N)".
 std::string describe(const Warning& warning);

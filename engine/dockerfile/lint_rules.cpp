@@ -121,15 +121,6 @@ LintConfig lint_config(const Dockerfile& file, const std::map<std::string, std::
   return parse_lint_config(given != build_args.end() ? given->second : file.check);
 }
 
-std::optional<Warning> lint_base_platform(const std::string& image, const oci::Platform& expected, const oci::Platform& actual,
-                                          const Location& from) {
-  if (expected.os == actual.os && expected.architecture == actual.architecture) return std::nullopt;
-  return Warning{"InvalidBaseImagePlatform",
-                 fmt::format("Base image {} was pulled with platform \"{}\", expected \"{}\" for current build", image,
-                             actual.text(), expected.text()),
-                 from};
-}
-
 std::string describe(const Warning& warning) {
   if (warning.location.first_line == 0) return fmt::format("{}: {}", warning.rule, warning.message);
   return fmt::format("{}: {} (line {})", warning.rule, warning.message, warning.location.first_line);

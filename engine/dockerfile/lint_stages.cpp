@@ -296,10 +296,12 @@ StageState initial_state(const Dockerfile& file, const LintOptions& options, con
   StageState state;
   state.variables["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   if (base.value == "scratch") return state;
-  const auto environment = options.base_environment ? options.base_environment(index) : std::nullopt;
-  state.environment_known = environment.has_value();
-  if (environment) {
-    for (const auto& [name, value] : *environment) state.variables[name] = value;
+  const oci::ImageConfig* config = options.base_config ? options.base_config(index) : nullptr;
+  state.environment_known = config != nullptr;
+  if (!config) return state;
+  for (const auto& entry : config->env) {
+    const auto equals = std::min(entry.find('='), entry.size());
+    state.variables[entry.substr(0, equals)] = entry.substr(std::min(equals + 1, entry.size()));
   }
   return state;
 }

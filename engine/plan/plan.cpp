@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/diagnostics.hpp"
 #include "engine/dockerfile/expand.hpp"
 #include "engine/dockerfile/suggest.hpp"
 #include "engine/dockerfile/text.hpp"
@@ -19,11 +20,6 @@ namespace {
 
 using dockerfile::Instruction;
 using dockerfile::lower;
-
-io::Error error_at(const std::string& file, const Instruction& instruction, const std::string& what) {
-  return io::Error(io::ErrorKind::dockerfile,
-                   fmt::format("{}:{}: {}: {}", file, instruction.location.first_line, what, instruction.original));
-}
 
 // The arguments that are always there (BuildKit's automatic platform arguments).
 std::map<std::string, std::string> automatic_args(const PlanOptions& options) {
@@ -107,9 +103,8 @@ std::optional<Source> context_named(const Plan& plan, const std::string& text, c
 Source source_named(const Plan& plan, const std::string& text) {
   if (text.find('$') != std::string::npos) {
     throw io::Error(io::ErrorKind::dockerfile,
-                    fmt::format("variable expansion is not supported for --from, define a new stage with FROM using ARG from "
-                                "global scope as a workaround (--from={})",
-                                text));
+                    "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as "
+                    "a workaround");
   }
   if (const auto context = context_named(plan, text, plan.options.platform)) return *context;
   const int count = static_cast<int>(plan.file.stages.size());
@@ -190,11 +185,15 @@ class Planner {
     throw io::Error(io::ErrorKind::dockerfile, fmt::format("invalid SOURCE_DATE_EPOCH: {}", text));
   }
 
+  dockerfile::SyntaxError error_at(const Instruction& instruction, const std::string& what) const {
+    return dockerfile::instruction_error(file_name_, plan_.file.source, what, instruction.location);
+  }
+
   std::string expand(const Instruction& instruction, const std::string& word) {
     try {
       return dockerfile::expand_word(word, lookup_in(plan_.global_args), plan_.file.escape);
     } catch (const io::Error& error) {
-      throw error_at(file_name_, instruction, error.message());
+      throw error_at(instruction, error.message());
     }
   }
 
@@ -224,7 +223,7 @@ class Planner {
       try {
         for (const auto& mount : run->mounts) names.push_back(mount_from(mount));
       } catch (const io::Error& error) {
-        throw error_at(file_name_, instruction, error.message());
+        throw error_at(instruction, error.message());
       }
       std::erase_if(names, [](const std::string& name) { return name.empty() || name == "scratch"; });
     }
@@ -237,14 +236,14 @@ class Planner {
       if (source.kind == Source::Kind::stage && source.stage >= index) later_.push_back({index, source.stage, &instruction, text});
       return source;
     } catch (const io::Error& error) {
-      throw error_at(file_name_, instruction, error.message());
+      throw error_at(instruction, error.message());
     }
   }
 
   Source resolve_base(int index, const Instruction& instruction, const dockerfile::From& from) {
     const std::string image = expand(instruction, from.image);
     if (image.empty()) {
-      throw error_at(file_name_, instruction, fmt::format("base name ({}) should not be blank", from.image));
+      throw error_at(instruction, fmt::format("base name ({}) should not be blank", from.image));
     }
     Source source;
     source.platform = plan_.options.platform;
@@ -252,7 +251,7 @@ class Planner {
     if (image == "scratch") return source;
     if (const auto context = context_named(plan_, image, source.platform)) {
       if (context->kind == Source::Kind::image) return *context;
-      throw error_at(file_name_, instruction,
+      throw error_at(instruction,
                      fmt::format("--build-context {}: only docker-image:// can be what a stage is built on", context->context));
     }
     if (const auto stage = stage_named(plan_, image, index)) {
@@ -264,7 +263,7 @@ class Planner {
     try {
       source.image = oci::parse_reference(image);
     } catch (const io::Error& error) {
-      throw error_at(file_name_, instruction, error.message());
+      throw error_at(instruction, error.message());
     }
     return source;
   }
@@ -275,7 +274,7 @@ class Planner {
       if (text.empty()) throw io::Error(io::ErrorKind::dockerfile, "empty platform value from expression " + word);
       return oci::parse_platform(text);
     } catch (const io::Error& error) {
-      throw error_at(file_name_, instruction, error.message());
+      throw error_at(instruction, error.message());
     }
   }
 
@@ -291,7 +290,7 @@ class Planner {
   void walk_copies(int index, std::set<int>& path, std::set<int>& done) {
     if (path.contains(index)) {
       const auto& stage = plan_.stages[static_cast<std::size_t>(index)];
-      throw error_at(file_name_, stage.text->from, fmt::format("circular dependency detected on stage: {}", stage.name));
+      throw error_at(stage.text->from, fmt::format("circular dependency detected on stage: {}", stage.name));
     }
     if (done.contains(index)) return;
     path.insert(index);
@@ -319,7 +318,7 @@ class Planner {
     if (stage.needed) return;
     stage.needed = true;
     for (const auto& later : later_) {
-      if (later.stage == index) throw error_at(file_name_, *later.instruction, too_late(later.text, stage.name).message());
+      if (later.stage == index) throw error_at(*later.instruction, too_late(later.text, stage.name).message());
     }
     if (stage.base.kind == Source::Kind::stage) mark_needed(stage.base.stage);
     for (const int source : stage.copies_from) mark_needed(source);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/diagnostics.hpp"
 #include "engine/plan/path.hpp"
 #include "io/base/error.hpp"
 
@@ -24,16 +25,15 @@ ResolvedStage StageResolver::resolve() {
   prepare_config();
   const std::vector<std::string> triggers = std::exchange(result_.config.on_build, {});
   for (const auto& text : triggers) {
-    const auto where = fmt::format("{}:{}: ONBUILD trigger of the base ({})", file_name_, stage_.text->from.location.first_line,
-                                   text.substr(0, text.find('\n')));
-    // A trigger is a file of its own, without the directives of this one.
-    dockerfile::Instruction instruction = io::with_context(where, [&] { return dockerfile::parse_trigger(text, '\\'); });
-    instruction.location = stage_.text->from.location;
-    apply_at(instruction, where);
+    const auto what = fmt::format("ONBUILD trigger of the base ({})", text.substr(0, text.find('\n')));
+    at(stage_.text->from.location, what, [&] {
+      // A trigger is a file of its own, without the directives of this one.
+      dockerfile::Instruction instruction = dockerfile::parse_trigger(text, '\\');
+      instruction.location = stage_.text->from.location;
+      apply_any(instruction);
+    });
   }
-  for (const auto& instruction : stage_.text->instructions) {
-    apply_at(instruction, fmt::format("{}:{}", file_name_, instruction.location.first_line));
-  }
+  for (const auto& instruction : stage_.text->instructions) at(instruction.location, "", [&] { apply_any(instruction); });
   result_.args = std::move(args_);
   return std::move(result_);
 }
@@ -62,14 +62,20 @@ void StageResolver::complete_history() {
   }
 }
 
-void StageResolver::apply_at(const dockerfile::Instruction& instruction, const std::string& where) {
-  current_ = &instruction;
+// Runs `body`, whose errors are told with the place and, if there is one, `what` in front.
+template <class Body>
+void StageResolver::at(const dockerfile::Location& location, const std::string& what, Body body) {
   try {
-    std::visit([this](const auto& body) { apply(body); }, instruction.body);
+    body();
   } catch (io::Error& error) {
-    error.add_context(where);
-    throw;
+    if (!what.empty()) error.add_context(what);
+    throw dockerfile::error_at(file_name_, plan_.file.source, error, location);
   }
+}
+
+void StageResolver::apply_any(const dockerfile::Instruction& instruction) {
+  current_ = &instruction;
+  std::visit([this](const auto& body) { apply(body); }, instruction.body);
 }
 
 // -- variables ---------------------------------------------------------------------------------------------------

@@ -23,7 +23,9 @@ class StageResolver {
  private:
   void prepare_config();
   void complete_history();
-  void apply_at(const dockerfile::Instruction& instruction, const std::string& where);
+  template <class Body>
+  void at(const dockerfile::Location& location, const std::string& what, Body body);
+  void apply_any(const dockerfile::Instruction& instruction);
 
   // -- variables
   std::optional<std::string> lookup(std::string_view name) const;

@@ -167,7 +167,10 @@ TEST(Lint, Variables) {
   });
   const Dockerfile file = parse_dockerfile("FROM image\nCOPY $HOME $other .", "D");
   LintOptions options = options_for(file);
-  options.base_environment = [](std::size_t) { return std::map<std::string, std::string>{{"HOME", "/root"}}; };
+  oci::ImageConfig base;
+  base.env = {"HOME=/root"};
+  base.platform = options.target_platform;
+  options.base_config = [&base](std::size_t) { return &base; };
   const auto findings = lint(file, options);
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].message, "Usage of undefined variable '$other'");
@@ -279,11 +282,17 @@ TEST(Lint, RulesAndTheBaseImage) {
   EXPECT_EQ(lint_rule("SecretsUsedInArgOrEnv").url(), "https://docs.docker.com/go/dockerfile/rule/secrets-used-in-arg-or-env/");
   EXPECT_EQ(lint_rule("InvalidBaseImagePlatform").url(), "");
   EXPECT_THROW(lint_rule("Other"), io::Error);
-  const oci::Platform amd{"linux", "amd64", "", ""}, arm{"linux", "arm64", "", ""};
-  EXPECT_FALSE(lint_base_platform("x", amd, amd, {}));
-  EXPECT_EQ(describe(*lint_base_platform("x", amd, arm, {3, 3})),
+  const Dockerfile file = parse_dockerfile("FROM x\nFROM --platform=linux/arm64 x AS arm64\n# check=skip=all\nFROM x", "D");
+  LintOptions options = options_for(file);
+  options.target_platform = oci::parse_platform("linux/amd64");
+  oci::ImageConfig base;
+  base.platform = oci::parse_platform("linux/arm64");
+  options.base_config = [&base](std::size_t) { return &base; };
+  const auto findings = lint(file, options);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(describe(findings.front()),
             "InvalidBaseImagePlatform: Base image x was pulled with platform \"linux/arm64\", expected \"linux/amd64\" for current "
-            "build (line 3)");
+            "build (line 1)");
 }
 
 }  // namespace
