@@ -104,6 +104,15 @@ asio::ssl::context& TlsContexts::context_for(const Url& url) {
   return *context;
 }
 
+int TlsContexts::verify(X509_STORE_CTX* chain, void* self) {
+  auto& contexts = *static_cast<TlsContexts*>(self);
+  X509_STORE* store = X509_STORE_CTX_get0_store(chain);
+  if (contexts.complete_.insert(store).second) {
+    for (const auto& bundle : contexts.bundles_) add_certificates(store, bundle);
+  }
+  return X509_verify_cert(chain);
+}
+
 std::unique_ptr<asio::ssl::context> TlsContexts::make(const HostTls& settings) {
   auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
   SSL_CTX* native = context->native_handle();
@@ -112,8 +121,8 @@ std::unique_ptr<asio::ssl::context> TlsContexts::make(const HostTls& settings) {
     context->set_verify_mode(asio::ssl::verify_none);
   } else {
     context->set_verify_mode(asio::ssl::verify_peer);
+    SSL_CTX_set_cert_verify_callback(native, verify, this);
     X509_STORE* store = SSL_CTX_get_cert_store(native);
-    for (const auto& bundle : bundles_) add_certificates(store, bundle);
     for (const auto& file : settings.extra_ca_files) {
       if (add_certificates(store, extra_[file]) == 0) {
         throw Error(ErrorKind::usage, fmt::format("registry certificate '{}' holds no certificate in PEM form", file));

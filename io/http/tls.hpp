@@ -1,8 +1,12 @@
 // TLS settings of a client: trust loaded once into memory, a context for each way a host is trusted.
+//
+// Parsing a system's bundle takes OpenSSL 80 ms, so that a context gets it only when a server shows its first certificate:
+// a registry that turns out to speak plain HTTP costs nothing.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +18,7 @@ namespace kiln::io::http {
 
 class TlsContexts {
  public:
-  // Reads the CA files now (the root file system may be replaced later) and parses them when first needed.
+  // Reads the CA files now (the root file system may be replaced later).
   // Errors: Error(usage) naming a file that was asked for and cannot be read.
   explicit TlsContexts(const ClientOptions& options);
 
@@ -24,8 +28,10 @@ class TlsContexts {
 
  private:
   std::unique_ptr<asio::ssl::context> make(const HostTls& settings);
+  static int verify(X509_STORE_CTX* chain, void* self);
 
-  std::vector<std::string> bundles_;  // PEM texts
+  std::vector<std::string> bundles_;      // PEM texts
+  std::set<const X509_STORE*> complete_;  // the contexts' stores that hold the bundles
   std::map<std::string, HostTls, std::less<>> hosts_;
   HostTls defaults_;
   std::map<std::string, std::string> extra_;  // file -> PEM text
