@@ -47,6 +47,16 @@ void write_at(int file, std::uint64_t offset, io::Bytes bytes, const std::string
   }
 }
 
+void write_entry(oci::TarReader& archive, int file, std::uint64_t size, const std::string& path) {
+  std::uint64_t written = 0;
+  while (const auto block = archive.next_block()) {
+    write_at(file, block->offset, block->bytes, path);
+    written = block->offset + block->bytes.size();
+  }
+  // A file that ends in a hole.
+  if (written < size && ftruncate(file, static_cast<off_t>(size)) != 0) io::throw_errno(errno, fmt::format("writing '/{}'", path));
+}
+
 void copy_content(const Content& content, std::uint64_t size, int file, const std::string& path) {
   if (content.inline_bytes) {
     write_at(file, 0, io::as_bytes(content.inline_bytes->bytes), path);

@@ -1,8 +1,5 @@
 #include "engine/rootfs/disk_sink.hpp"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -43,28 +40,22 @@ bool DiskSink::may_wait(const std::string& path, const Node& node) const {
 void DiskSink::put(const std::string& path, Node& node) {
   const bool alone = disturbs(path, node);
   if (alone) settle();
+  if (const StagedFile* staged = layer_.staged()) {
+    writer_.adopt(path, node, *staged);
+    return;
+  }
   if (alone || !may_wait(path, node)) {
-    writer_.put(path, node, [&](int file) { write_entry(file, node.size, path); });
+    writer_.put(path, node, [&](int file) { write_entry(layer_.archive(), file, node.size, path); });
     return;
   }
   const io::MutableBytes content = behind_.add(writer_.parent_directory(path), path, node);
   if (node.type != FileType::regular) return;
-  while (const auto block = reader_.next_block()) {
+  while (const auto block = layer_.archive().next_block()) {
     if (block->offset + block->bytes.size() > content.size()) {
       throw io::Error(io::ErrorKind::integrity, fmt::format("'/{}' is longer than its header says", path));
     }
     if (!block->bytes.empty()) std::memcpy(content.data() + block->offset, block->bytes.data(), block->bytes.size());
   }
-}
-
-void DiskSink::write_entry(int file, std::uint64_t size, const std::string& path) {
-  std::uint64_t written = 0;
-  while (const auto block = reader_.next_block()) {
-    write_at(file, block->offset, block->bytes, path);
-    written = block->offset + block->bytes.size();
-  }
-  // A file that ends in a hole.
-  if (written < size && ftruncate(file, static_cast<off_t>(size)) != 0) io::throw_errno(errno, fmt::format("writing '/{}'", path));
 }
 
 }  // namespace kiln::engine

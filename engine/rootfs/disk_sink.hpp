@@ -2,19 +2,19 @@
 #pragma once
 
 #include "engine/rootfs/disk_writer.hpp"
+#include "engine/rootfs/layer_reader.hpp"
 #include "engine/rootfs/write_behind.hpp"
 #include "engine/tree/tree.hpp"
-#include "oci/tar/reader.hpp"
 
 namespace kiln::engine {
 
-// Puts a layer's entries on disk, the content straight from the archive. Small new files are left to `behind`; whatever acts
-// on paths that are there (removal, replacement, hard links) waits for those first. The stamps of files written behind go to
+// Puts a layer's entries on disk, the content straight from the archive or staged. Small new files are left to `behind`; whatever
+// acts on paths that are there (removal, replacement, hard links) waits for those first. The stamps of files written behind go to
 // `tree` no later than end_layer(). All arguments are borrowed; `tree` is the one that the layer is applied to.
 class DiskSink final : public LayerSink {
  public:
-  DiskSink(DiskWriter& writer, WriteBehind& behind, Tree& tree, oci::TarReader& reader)
-      : writer_(writer), behind_(behind), tree_(tree), reader_(reader) {}
+  DiskSink(DiskWriter& writer, WriteBehind& behind, Tree& tree, LayerReader& layer)
+      : writer_(writer), behind_(behind), tree_(tree), layer_(layer) {}
 
   void remove(const std::string& path) override;
   void put(const std::string& path, Node& node) override;
@@ -25,12 +25,11 @@ class DiskSink final : public LayerSink {
   bool may_wait(const std::string& path, const Node& node) const;
   bool disturbs(const std::string& path, const Node& node) const;
   void settle();
-  void write_entry(int file, std::uint64_t size, const std::string& path);
 
   DiskWriter& writer_;
   WriteBehind& behind_;
   Tree& tree_;
-  oci::TarReader& reader_;
+  LayerReader& layer_;
 };
 
 }  // namespace kiln::engine

@@ -10,12 +10,10 @@
 #include <unordered_map>
 
 #include "engine/rootfs/entry_writer.hpp"
+#include "engine/rootfs/staged_files.hpp"
 #include "io/base/fd.hpp"
 
 namespace kiln::engine {
-
-// An open directory, shared with files that are still to be written into it.
-using DirectoryHandle = std::shared_ptr<const io::UniqueFd>;
 
 class DiskWriter {
  public:
@@ -24,6 +22,8 @@ class DiskWriter {
 
   // Makes `path` as `node` says and sets the node's stamp. Directories get their times by finish_directories().
   void put(const std::string& path, Node& node, const WriteContent& content);
+  // The same for a regular file that is complete but for its place.
+  void adopt(const std::string& path, Node& node, const StagedFile& file);
   void link(const std::string& path, const std::string& target, Node& node);
   void remove(const std::string& path);
 

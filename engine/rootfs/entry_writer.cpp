@@ -60,7 +60,7 @@ void EntryWriter::warn_once(const char* kind, const std::string& what, int error
 }
 
 void EntryWriter::set_owner(int fd, const Node& node) {
-  if (node.uid == geteuid() && node.gid == getegid()) return;
+  if (node.uid == own_uid_ && node.gid == own_gid_) return;
   if (fchown(fd, node.uid, node.gid) != 0) warn_once("owners", fmt::format("chown to {}:{}", node.uid, node.gid), errno);
 }
 
@@ -73,10 +73,10 @@ void EntryWriter::set_xattrs(int fd, const Node& node) {
 
 bool EntryWriter::put(int parent, const std::string& path, Node& node, const WriteContent& content) {
   const std::string name(name_of_path(path));
-  return node.type == FileType::regular ? make_file(parent, name, path, node, content) : make_special(parent, name, path, node);
+  return node.type == FileType::regular ? put_file(parent, name, path, node, content) : make_special(parent, name, path, node);
 }
 
-bool EntryWriter::make_file(int parent, const std::string& name, const std::string& path, Node& node, const WriteContent& content) {
+bool EntryWriter::put_file(int parent, const std::string& name, const std::string& path, Node& node, const WriteContent& content) {
   constexpr int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
   const mode_t plain = node.mode & 0755;
   io::UniqueFd file(openat(parent, name.c_str(), flags, plain));
@@ -92,7 +92,7 @@ bool EntryWriter::make_file(int parent, const std::string& name, const std::stri
   set_xattrs(file.get(), node);
   const timespec times[2] = {{0, UTIME_NOW}, to_timespec(node.mtime)};
   if (futimens(file.get(), times) != 0) fail("setting the time of", path);
-  struct stat status{};
+  struct stat status {};
   if (fstat(file.get(), &status) != 0) fail("reading the state of", path);
   node.stamp = stamp_of(status);
   return replaced;
@@ -125,13 +125,13 @@ bool EntryWriter::make_special(int parent, const std::string& name, const std::s
     }
   }
   if (node.type != FileType::symlink) fchmodat(parent, name.c_str(), node.mode & 07777, 0);
-  if ((node.uid != geteuid() || node.gid != getegid()) &&
+  if ((node.uid != own_uid_ || node.gid != own_gid_) &&
       fchownat(parent, name.c_str(), node.uid, node.gid, AT_SYMLINK_NOFOLLOW) != 0) {
     warn_once("owners", fmt::format("chown to {}:{}", node.uid, node.gid), errno);
   }
   const timespec times[2] = {{0, UTIME_NOW}, to_timespec(node.mtime)};
   utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW);
-  struct stat status{};
+  struct stat status {};
   if (fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) node.stamp = stamp_of(status);
   return replaced;
 }
@@ -142,7 +142,7 @@ DiskStamp EntryWriter::finish_directory(int directory, const std::string& path, 
   set_xattrs(directory, node);
   const timespec times[2] = {{0, UTIME_NOW}, to_timespec(node.mtime)};
   if (futimens(directory, times) != 0) warn_once("directory times", path, errno);
-  struct stat status{};
+  struct stat status {};
   if (fstat(directory, &status) != 0) fail("reading the state of", path);
   return stamp_of(status);
 }

@@ -5,6 +5,9 @@
 // new one is created; no symlink is followed. Any number of threads may use one EntryWriter.
 #pragma once
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <functional>
 #include <mutex>
 #include <set>
@@ -30,11 +33,13 @@ class EntryWriter {
   // stamp. True when something else was there and had to go. Errors: io::Error(filesystem) naming the path.
   bool put(int parent, const std::string& path, Node& node, const WriteContent& content);
 
+  // The same for a regular file, under another name in `parent` than it will have in the end.
+  bool put_file(int parent, const std::string& name, const std::string& path, Node& node, const WriteContent& content);
+
   // Owner, mode, xattrs and times of an open directory, and its stamp.
   DiskStamp finish_directory(int directory, const std::string& path, const Node& node);
 
  private:
-  bool make_file(int parent, const std::string& name, const std::string& path, Node& node, const WriteContent& content);
   bool make_special(int parent, const std::string& name, const std::string& path, Node& node);
   bool try_special(int parent, const std::string& name, const std::string& path, const Node& node);
   void set_owner(int fd, const Node& node);
@@ -42,6 +47,8 @@ class EntryWriter {
   void warn_once(const char* kind, const std::string& what, int error);
 
   const ProtectedPaths& protected_;
+  const uid_t own_uid_ = geteuid();  // of what is made
+  const gid_t own_gid_ = getegid();
   std::mutex mutex_;
   std::set<std::string> warned_;  // guarded by mutex_
 };

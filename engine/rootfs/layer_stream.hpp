@@ -1,4 +1,4 @@
-// Layers as streams of entries: following the spool, inflating ahead, applied in order.
+// Layers applied in order, the next ones read ahead.
 #pragma once
 
 #include <atomic>
@@ -6,23 +6,25 @@
 #include <memory>
 #include <vector>
 
+#include "engine/rootfs/layer_reader.hpp"
 #include "engine/tree/tree.hpp"
-#include "io/codec/decompress.hpp"
 #include "io/loop/runtime.hpp"
 #include "oci/blob/spool.hpp"
-#include "oci/tar/reader.hpp"
 
 namespace kiln::engine {
 
-// The decompressed bytes of a layer that may still be growing, inflated on a thread of its own a few buffers ahead.
-std::unique_ptr<io::ByteSource> open_layer(const oci::SpoolBlobPtr& blob, const std::atomic<bool>* stop);
+// Where layers go: a Tree, and a disk if there are sinks.
+struct LayerTarget {
+  Tree& tree;
+  // Gives a sink for the entries of one layer, which the reader stands at; may be empty.
+  std::function<std::unique_ptr<LayerSink>(LayerReader& reader)> make_sink;
+  // Gives the place for the files of a layer that is read ahead of its turn. Empty: with sinks nothing is read ahead.
+  std::function<std::unique_ptr<StagedFiles>(std::size_t layer)> stage;
+};
 
-// Gives a sink for a layer's entries; the reader stands at the entry whose content a sink may read. May be null.
-using MakeSink = std::function<std::unique_ptr<LayerSink>(oci::TarReader& reader)>;
-
-// For a pool thread that may wait: applies the layers, lowest first, to `tree`. Layers above the current one are inflated
-// ahead as far as their buffers go. Errors name the layer; `stop` ends it with Error(cancelled).
-void apply_layers(const std::vector<oci::SpoolBlobPtr>& layers, Tree& tree, const MakeSink& make_sink, std::atomic<bool>& stop);
+// For a pool thread that may wait: applies the layers, lowest first. Some layers above the current one, as many as there are
+// cores, are read ahead. Errors name the layer; `stop` ends it with Error(cancelled).
+void apply_layers(const std::vector<oci::SpoolBlobPtr>& layers, const LayerTarget& target, std::atomic<bool>& stop);
 
 // Runs `work` on the waiting pool; when the caller is cancelled meanwhile, the flag is set and the end awaited.
 using StoppableWork = std::function<void(std::atomic<bool>& stop)>;

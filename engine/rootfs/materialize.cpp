@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "engine/rootfs/content_copy.hpp"
+#include "engine/rootfs/layer_reader.hpp"
 #include "engine/rootfs/layer_stream.hpp"
 #include "engine/rootfs/rootfs.hpp"
 #include "io/base/error.hpp"
@@ -19,13 +20,6 @@ namespace {
 
 using Wanted = std::map<std::string, std::vector<Content*>>;  // path in the layer -> who wants it
 
-void write_file(oci::TarReader& reader, const ContentDirectory& directory, const std::string& name, std::uint64_t size) {
-  const io::UniqueFd file(openat(directory.directory.get(), name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
-  if (!file) io::throw_errno(errno, fmt::format("making scratch file '{}'", name));
-  while (const auto block = reader.next_block()) write_at(file.get(), block->offset, block->bytes, name);
-  if (ftruncate(file.get(), static_cast<off_t>(size)) != 0) io::throw_errno(errno, fmt::format("writing scratch file '{}'", name));
-}
-
 // A path that occurs twice in a layer counts as the last one, so the pass goes to the end.
 void extract_wanted(const oci::SpoolBlobPtr& blob, const Wanted& wanted, const std::shared_ptr<const ContentDirectory>& directory,
                     std::atomic<bool>& stop, std::map<std::string, std::string>& names) {
@@ -35,7 +29,9 @@ void extract_wanted(const oci::SpoolBlobPtr& blob, const Wanted& wanted, const s
   while (const auto entry = reader.next()) {
     if (entry->type != FileType::regular || !wanted.contains(entry->path)) continue;
     const std::string name = fmt::format("c{}", ++last_number);
-    write_file(reader, *directory, name, entry->size);
+    const io::UniqueFd file(openat(directory->directory.get(), name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
+    if (!file) io::throw_errno(errno, fmt::format("making scratch file '{}'", name));
+    write_entry(reader, file.get(), entry->size, entry->path);
     names[entry->path] = name;
   }
 }

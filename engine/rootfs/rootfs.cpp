@@ -1,8 +1,6 @@
 #include "engine/rootfs/rootfs.hpp"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +16,7 @@
 #include "engine/rootfs/disk_sink.hpp"
 #include "engine/rootfs/layer_stream.hpp"
 #include "engine/rootfs/move_aside.hpp"
+#include "engine/rootfs/spread_directory.hpp"
 #include "io/base/error.hpp"
 #include "io/file/open_beneath.hpp"
 
@@ -40,16 +39,6 @@ void make_directories(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", path, error.message()));
-}
-
-// ext4 puts a directory that is made below one with this flag into a block group chosen by its name's hash. Without it every
-// build lands where the last one was deleted, and each new file then walks past all inodes that were freed a moment ago.
-void spread_over_disk(const std::string& path) {
-  const io::UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  int flags = 0;
-  if (!directory || ioctl(directory.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
-  flags |= FS_TOPDIR_FL;
-  ioctl(directory.get(), FS_IOC_SETFLAGS, &flags);  // other file systems refuse, and need it not
 }
 
 }  // namespace
@@ -75,13 +64,24 @@ struct Rootfs::Impl {
   }
 
   int top() const { return directories.back()->directory.get(); }
+
+  std::string staging_path() const { return work_directory + "/staging"; }
+
+  // Where files wait while their layer is read ahead.
+  std::shared_ptr<ContentDirectory> make_staging() const {
+    make_directories(staging_path());
+    return open_directory(staging_path());
+  }
+
+  void remove_staging() const {
+    const io::UniqueFd parent(open(work_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (parent) remove_recursively(parent.get(), "staging", "staging", ProtectedPaths());
+  }
 };
 
-Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, std::string work_directory, std::set<std::string> protected_paths)
-    : impl_(std::make_unique<Impl>(
-          Impl{runtime, shape, std::move(work_directory), ProtectedPaths(protected_paths), {}, {}, {}, {}, {}, {}, false})) {
-  spread_over_disk(fs::path(impl_->work_directory).parent_path());
-  make_directories(impl_->work_directory);
+Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, const std::string& work_directory, std::set<std::string> protected_paths)
+    : impl_(std::make_unique<Impl>(Impl{
+          runtime, shape, make_spread_directory(work_directory), ProtectedPaths(protected_paths), {}, {}, {}, {}, {}, {}, false})) {
   if (shape == RootfsShape::in_place) {
     impl_->add_directory("/");
     return;
@@ -105,9 +105,17 @@ Task<Tree> Rootfs::unpack_into(int directory, std::vector<oci::SpoolBlobPtr> lay
   auto work = [this, directory, &layers, &tree](std::atomic<bool>& stop) {
     DiskWriter writer(directory, impl_->protected_paths);
     WriteBehind behind(writer.entries(), io::usable_cores());
-    const MakeSink make_sink = [&](oci::TarReader& reader) { return std::make_unique<DiskSink>(writer, behind, tree, reader); };
-    apply_layers(layers, tree, make_sink, stop);
+    const auto sink = [&](LayerReader& reader) { return std::make_unique<DiskSink>(writer, behind, tree, reader); };
+    LayerTarget target{tree, sink, nullptr};
+    const std::shared_ptr<const ContentDirectory> staging = impl_->make_staging();
+    if (same_mount(staging->directory.get(), directory)) {
+      target.stage = [&](std::size_t layer) {
+        return std::make_unique<StagedFiles>(staging->directory.get(), fmt::format("{}.", layer), writer.entries());
+      };
+    }
+    apply_layers(layers, target, stop);
     writer.finish_directories(tree);
+    impl_->remove_staging();
   };
   co_await run_stoppable(impl_->runtime, work);
   reconcile_with_mounts(tree);
@@ -214,7 +222,7 @@ Task<void> Rootfs::move_in(Tree& tree) {
     std::vector<std::string> merged;
     TreeMove move;
     move.moved = [&tree](const std::string& moved, int directory) {
-      struct stat status{};
+      struct stat status {};
       const std::string name(name_of_path(moved));
       const Node* node = tree.find(moved);
       if (!node || fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
@@ -287,7 +295,7 @@ Task<void> Rootfs::remove() {
 
 Task<Tree> index_layers(io::Runtime& runtime, std::vector<oci::SpoolBlobPtr> layers) {
   Tree tree;
-  auto work = [&layers, &tree](std::atomic<bool>& stop) { apply_layers(layers, tree, nullptr, stop); };
+  auto work = [&layers, &tree](std::atomic<bool>& stop) { apply_layers(layers, {tree, nullptr, nullptr}, stop); };
   co_await run_stoppable(runtime, work);
   co_return tree;
 }

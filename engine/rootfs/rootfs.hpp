@@ -28,19 +28,20 @@ enum class RootfsShape { plain, overlay, in_place };
 
 class Rootfs {
  public:
-  // work_directory: an existing directory for this Rootfs alone (layers are staged there; plain and overlay roots live
-  // there). For in_place it must be on the same file system as "/", else unpacking copies instead of renaming.
+  // work_directory: where to make a directory for this Rootfs alone; it may get a number (see make_spread_directory). Plain
+  // and overlay roots live there, and files of layers that are read ahead. For in_place it had better be on the mount of
+  // "/": then those files are renamed into place; else no layer is read ahead.
   // protected_paths: absolute paths, cleaned, as the new root will see them.
-  Rootfs(io::Runtime& runtime, RootfsShape shape, std::string work_directory, std::set<std::string> protected_paths);
+  Rootfs(io::Runtime& runtime, RootfsShape shape, const std::string& work_directory, std::set<std::string> protected_paths);
   ~Rootfs();  // leaves the files; see remove()
   Rootfs(const Rootfs&) = delete;
   Rootfs& operator=(const Rootfs&) = delete;
 
   RootfsShape shape() const noexcept;
 
-  // Unpacks base layers, lowest first, while they still come in: layers are inflated ahead on threads of their own, and
-  // their entries applied in order to the Tree and the disk. Gives the Tree with stamps. Errors of a layer name it;
-  // cancelling stops within one buffer.
+  // Unpacks base layers, lowest first, while they still come in: the next ones are read ahead on threads of their own, and
+  // their entries applied in order to the Tree and the disk (see LayerReader). Gives the Tree with stamps. Errors of a layer name
+  // it; cancelling stops within one buffer.
   io::Task<Tree> unpack(std::vector<oci::SpoolBlobPtr> layers);
 
   // Makes the disk follow: `changes` lead from what is on disk to `tree` (COPY, ADD, WORKDIR). Contents are read from
@@ -88,7 +89,7 @@ class Rootfs {
   std::unique_ptr<Impl> impl_;
 };
 
-// Decodes layers into a Tree without touching a disk (stages without RUN), inflated ahead and applied in order. The nodes'
+// Decodes layers into a Tree without touching a disk (stages without RUN), read ahead and applied in order. The nodes'
 // Content points into the blobs.
 io::Task<Tree> index_layers(io::Runtime& runtime, std::vector<oci::SpoolBlobPtr> layers);
 
