@@ -48,6 +48,7 @@ void plan_stages(Session& session) {
   PlanOptions options;
   for (const auto& [name, value] : session.request.build_args) options.build_args[name] = value.value_or("");
   options.target = session.request.target;
+  options.more_targets = session.request.more_targets;
   options.platform = session.request.platform;
   options.named_contexts = session.request.named_contexts;
   options.build_platform = oci::host_platform();

@@ -62,6 +62,7 @@ struct BuildRequest {
   std::map<std::string, std::optional<std::string>> build_args;  // without a value: taken from `environment`
   std::map<std::string, std::string> named_contexts;             // --build-context: directories are absolute
   std::string target;                                            // empty: the last stage
+  std::vector<std::string> more_targets;                         // stages to build besides; the image is the first one's
   std::map<std::string, std::string> secrets;                    // --secret: id -> bytes
   std::map<std::string, std::string> ssh_agents;                 // --ssh: id -> an agent's socket
   oci::Platform platform;
@@ -96,6 +97,7 @@ struct BuildRequest {
   bool pre_cleanup = false;            // in place: what "/" holds at the start is deleted, and not put back at the end
   bool cleanup = false;                // in place: "/" is left empty
   bool preserve_context = false;       // in place: "/" is left as it was found
+  bool materialize = false;            // in place: "/" has all of the target's files when the build ends
   bool print_plan = false;             // tell it to the progress before anything runs
   bool dry_run = false;                // and stop then
   RegistrySettings registries;

@@ -281,21 +281,23 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   ResolvedStage resolved = resolve_stage(session_.plan, planned, session_.dockerfile_name, std::move(input));
   stage->config = resolved.config;
   stage->args = resolved.args;
-  if (resolved.steps.empty()) co_return stage;
+  const bool materialized = session_.request.materialize && index == session_.plan.target;
+  if (resolved.steps.empty() && !materialized) co_return stage;
 
   std::vector<std::string> keys = co_await step_keys(stage, resolved);
   const std::size_t first = co_await take_cached(index, stage, resolved, keys);
   stage->key = keys.empty() ? "" : keys.back();
-  if (first == resolved.steps.size()) co_return stage;
+  if (first == resolved.steps.size() && !materialized) co_return stage;
 
   std::size_t last_run = 0;
   for (std::size_t i = first; i < resolved.steps.size(); ++i) {
     if (std::holds_alternative<RunStep>(resolved.steps[i].action)) last_run = i + 1;
   }
+  if (materialized) last_run = resolved.steps.size();
   std::unique_ptr<Sandbox> sandbox;
   std::exception_ptr failure;
   try {
-    if (last_run > 0) {
+    if (last_run > 0 || materialized) {
       const SandboxChoice* choice = co_await session_.choose_sandbox();
       sandbox = make_sandbox(session_.runtime, *choice);
       co_await make_rootfs(index, stage, sandbox->shape());

@@ -60,7 +60,7 @@ class StageRunner::Steps {
   StageResultPtr stage_;
   ResolvedStage& resolved_;
   Sandbox* sandbox_;
-  std::size_t last_run_;           // steps before it must be on disk; 0: there is no RUN
+  std::size_t last_run_;           // steps before it must be on disk; 0: there is no RUN, and nothing is to be left there
   std::vector<std::string> keys_;  // of the states after each step; empty where the cache has no use for it
   Tree before_all_;                // for --single-snapshot
   std::set<std::string> touched_;

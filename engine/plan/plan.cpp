@@ -138,9 +138,10 @@ class Planner {
     collect_global_args();
     find_epoch();
     for (std::size_t i = 0; i < plan_.file.stages.size(); ++i) add_stage(static_cast<int>(i));
-    plan_.target = find_target();
+    plan_.target = find_target(plan_.options.target);
     refuse_circles();
     mark_needed(plan_.target);
+    for (const auto& name : plan_.options.more_targets) mark_needed(find_target(name));
     return std::move(plan_);
   }
 
@@ -299,8 +300,7 @@ class Planner {
     done.insert(index);
   }
 
-  int find_target() {
-    const std::string& target = plan_.options.target;
+  int find_target(const std::string& target) const {
     const int count = static_cast<int>(plan_.stages.size());
     if (target.empty()) return count - 1;
     if (const auto named = stage_named(plan_, target, count)) return *named;

@@ -36,6 +36,7 @@ struct PlannedStage {
 struct PlanOptions {
   std::map<std::string, std::string> build_args;  // resolved
   std::string target;                             // name or index; empty: the last stage
+  std::vector<std::string> more_targets;          // stages to build besides, and what they need
   oci::Platform platform;                         // of the image
   oci::Platform build_platform;                   // of this machine
   // --build-context: a directory, docker-image://REFERENCE, a git repository or a URL. A name stands for what it is given

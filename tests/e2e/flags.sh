@@ -77,6 +77,14 @@ auths = json.load(open('docker/config.json'))['auths']
 print({key: base64.b64decode(auth['auth']).decode() for key, auth in auths.items()})")" \
   "600 {'reg.example': 'alice:pass:word', 'https://index.docker.io/v1/': 'bob:secret'}"
 
+# -- several targets ---------------------------------------------------------------------------------------------------
+printf 'FROM scratch AS one\nCOPY hello /one\nFROM scratch AS two\nCOPY hello /two\nFROM scratch AS broken\nCOPY nothing /\n' > context/targets
+check "two --target" executor -f targets --target one,two -d "$REGISTRY/t/targets:1"
+check "... are built" grep -q 'COPY hello /two' log
+check "... and the first is the image" same "$(config_of t/targets:1 "['history'][0]['created_by']")" "COPY hello /one # buildkit"
+check "the others must succeed, too" refused "targets:6: COPY nothing /" executor -f targets --target one --target broken --no-push
+check "an unknown one" refused 'target stage "tow" could not be found (did you mean two?)' executor -f targets --target one --target tow --no-push
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 check "an unknown flag" refused "unknown flag: --destinatoin (did you mean --destination?)" executor --destinatoin x
 check "an argument" refused "unexpected argument 'x'" executor --no-push x

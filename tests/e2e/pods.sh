@@ -137,6 +137,7 @@ check "slim: no directory, no docker config" config_is slim '[.config.WorkingDir
 check "warmer: entrypoint" config_is warmer '.config.Entrypoint' '["/kaniko/warmer"]'
 check "debug: shells" test -L "$WORK/debug/rootfs/bin/sh" -a -x "$WORK/debug/rootfs/busybox/sh"
 check "any user may write to /kaniko" same "$(stat -c %a "$WORK/executor/rootfs/kaniko" "$WORK/executor/rootfs/kaniko/.docker" | sort -u)" 777
+says() { grep -qE -- "$1" "$2" || { cat "$2"; return 1; }; }
 # in_pod SCRIPT [OPTIONS...]: a shell script in the debug image in which `build` builds 03-run.
 in_pod() {
   rm -rf "$WORK"/results/*
@@ -146,8 +147,6 @@ $1
 SCRIPT
   pod runtime-default debug --entrypoint "" --bind "$WORK/dockerfiles:/dockerfiles:ro" "${@:2}" -- /busybox/sh -e /results/script
 }
-check "ten starts in less than 0.3 s" in_pod 'read before rest < /proc/uptime; for i in 0 1 2 3 4 5 6 7 8 9; do /kaniko/executor version; done; read after rest < /proc/uptime
-test $((${after/./} - ${before/./})) -lt 30'
 expected=$(cat "$WORK/03-run.digest" 2> /dev/null || true)
 if [ -z "$expected" ]; then
   timeout 120 "$build/executor" -c "$WORK/context" -f "$WORK/dockerfiles/03-run" --no-push --registry-map "docker.io=$REGISTRY" --reproducible \
@@ -160,10 +159,17 @@ check "--cleanup leaves / empty" in_pod 'mkdir /tools; build --cleanup; ls -d /b
 check "the same image after it" same "$(cat "$WORK/results/digest")" "$expected"
 check "--preserve-context leaves / as it was" in_pod 'mkdir -p /tools/a; echo x > /tools/a/b; build --cleanup --preserve-context; cat /tools/a/b; test ! -e /out.txt; test -L /bin/sh'
 check "--pre-cleanup deletes what was there" in_pod 'mkdir /tools; build --pre-cleanup; test ! -e /tools; test -e /out.txt'
+check "--materialize leaves the image's files in /" in_pod 'build --cleanup --cache --cache-repo oci:/results/cache; test ! -e /out.txt
+build --materialize --cache --cache-repo oci:/results/cache > /results/log 2>&1; test -e /out.txt; test -L /bin/ls
+/kaniko/executor -f /dockerfiles/02-copy-on-base --materialize --no-push --registry-map docker.io='"$REGISTRY"'; test -e /srv/app/deep/b; test -e /opt/data/through'
+check "... when every step is cached" says "cached" "$WORK/results/log"
+check "... and the image is the same" same "$(cat "$WORK/results/digest")" "$expected"
 check "a context that is a plain directory survives" in_pod 'mkdir -p /src/app; echo FROM busybox > /src/app/Dockerfile; echo COPY f /f >> /src/app/Dockerfile; echo RUN test ! -e /src >> /src/app/Dockerfile; echo COPY f /src/app/ >> /src/app/Dockerfile
 echo RUN cat /src/app/f >> /src/app/Dockerfile; echo x > /src/app/f
 for i in 1 2; do /kaniko/executor -c /src/app --no-push --registry-map docker.io='"$REGISTRY"'; cat /src/app/f /src/app/Dockerfile; done'
-check "a build that was killed leaves nothing behind" in_pod '/kaniko/executor -f /dockerfiles/16-daemons --no-push --registry-map docker.io='"$REGISTRY"' & pid=$!; sleep 1; kill -9 $pid; sleep 0.2; ls -d /kaniko/kiln-*; build; sleep 0.5; test -z "$(ls -d /kaniko/kiln-* 2> /dev/null)"'
+check "a build that was killed leaves nothing behind" in_pod '/kaniko/executor -f /dockerfiles/16-daemons --no-push --registry-map docker.io='"$REGISTRY"' & pid=$!
+until ls -d /kaniko/kiln-*; do sleep 0.1; done; kill -9 $pid; wait $pid || true; build
+for i in $(seq 100); do ls -d /kaniko/kiln-* || exit 0; sleep 0.1; done; exit 1'
 
 # A Dockerfile that works where the pod has its context: what a RUN leaves there is found by a later COPY --from.
 printf 'FROM busybox AS builder\nWORKDIR /workspace\nCOPY hello.txt hello.txt\nRUN cat hello.txt > built\nFROM scratch\nCOPY --from=builder /workspace/built /\n' > "$WORK/dockerfiles/workspace"
@@ -203,7 +209,6 @@ check "git among hostile files" in_pod '/kaniko/executor -f /dockerfiles/hostile
 
 # Full disks: the executor ends with a text that says which, and the next build works.
 printf 'FROM busybox\nRUN dd if=/dev/zero of=/big bs=1M count=400\n' > "$WORK/dockerfiles/fills"
-says() { grep -qE -- "$1" "$2" || { cat "$2"; return 1; }; }
 check "a RUN that fills the disk" in_pod 'code=0; /kaniko/executor -f /dockerfiles/fills --no-push --registry-map docker.io='"$REGISTRY"' > /results/log 2>&1 || code=$?; test $code != 0; build' --root-size 100000000
 check "is told" says "No space left on device" "$WORK/results/log"
 head -c 60000000 /dev/urandom > "$WORK/context/large"

@@ -62,11 +62,11 @@ void resolve_input(ExecutorCommand& command, const ParsedFlags& flags) {
   for (const auto& text : flags.list("secret")) add_secret(request, text);
   for (const auto& text : flags.list("ssh")) add_ssh_agent(request, text);
   if (flags.given("cache-dir")) request.cache_mounts_directory = fs::absolute(flags.text("cache-dir") + "/kiln-cache-mounts");
-  const auto targets = flags.list("target");
-  if (targets.size() > 1) {
-    throw io::Error(io::ErrorKind::unsupported, fmt::format("--target={}: one target a build", fmt::join(targets, ",")));
+  request.more_targets = flags.list("target");
+  if (!request.more_targets.empty()) {
+    request.target = std::move(request.more_targets.front());
+    request.more_targets.erase(request.more_targets.begin());
   }
-  if (!targets.empty()) request.target = targets.front();
   if (const std::string platform = flags.text("custom-platform"); !platform.empty())
     request.platform = oci::parse_platform(platform);
 }
@@ -101,6 +101,18 @@ void resolve_output(engine::BuildRequest& request, const ParsedFlags& flags) {
   }
 }
 
+// Only a build in place leaves files in "/".
+void require_in_place(engine::BuildRequest& request) {
+  if (request.sandbox.value_or(engine::SandboxKind::in_place) != engine::SandboxKind::in_place) {
+    throw io::Error(io::ErrorKind::usage, "--materialize leaves the image's files in '/', which --sandbox=userns never touches");
+  }
+  if (request.cleanup || request.preserve_context || !request.more_targets.empty()) {
+    throw io::Error(io::ErrorKind::usage,
+                    "--materialize leaves the image's files in '/': not with --cleanup, --preserve-context or a second --target");
+  }
+  request.sandbox = engine::SandboxKind::in_place;
+}
+
 void resolve_how(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.single_snapshot = flags.boolean("single-snapshot");
   request.snapshot_mode = parse_snapshot_mode(flags.text("snapshot-mode"));
@@ -112,6 +124,8 @@ void resolve_how(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.cleanup = switched(flags, "cleanup", "KANIKO_CLEANUP");
   request.preserve_context = switched(flags, "preserve-context", "KANIKO_PRESERVE_CONTEXT");
   request.force = flags.boolean("force");
+  request.materialize = flags.boolean("materialize");
+  if (request.materialize) require_in_place(request);
   request.work_directory = flags.text("work-dir");
   const char* print = std::getenv("KANIKO_PRINT_PLAN");
   request.print_plan = print && *print && parse_boolean("KANIKO_PRINT_PLAN", print);
