@@ -21,7 +21,7 @@ void check_dockerfile(const Session& session, const std::map<std::size_t, const 
   options.target_platform = plan.options.platform;
   options.build_platform = plan.options.build_platform;
   options.target = plan.options.target;
-  options.wanted = [&plan](std::size_t stage) { return plan.stages[stage].needed; };
+  options.wanted = [&plan](std::size_t stage) { return plan.stages[stage].needed && !plan.stages[stage].replaced; };
   if (session.context) options.ignored = [&session](std::string_view path) { return session.context->ignored(path); };
   options.base_config = [&bases](std::size_t stage) {
     const auto base = bases.find(stage);

@@ -9,6 +9,7 @@
 
 #include "io/base/error.hpp"
 #include "io/codec/digest.hpp"
+#include "oci/output/read_layout.hpp"
 
 namespace kiln::engine {
 
@@ -113,30 +114,82 @@ Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tre
   std::rethrow_exception(failure);
 }
 
+// `name` is for messages. Layers have no origin yet.
+std::shared_ptr<BaseImage> make_base_image(const std::string& name, oci::Digest digest, oci::Manifest manifest,
+                                           const std::string& config) {
+  auto image = std::make_shared<BaseImage>();
+  image->digest = std::move(digest);
+  image->manifest = std::move(manifest);
+  image->config = io::with_context(name, [&] { return oci::parse_config(config); });
+  const auto& diff_ids = image->config.diff_ids;
+  if (diff_ids.size() != image->manifest.layers.size()) {
+    throw io::Error(io::ErrorKind::protocol, fmt::format("{}: its config has {} diff ids for {} layers", name, diff_ids.size(),
+                                                         image->manifest.layers.size()));
+  }
+  for (std::size_t i = 0; i < diff_ids.size(); ++i) {
+    auto layer = std::make_shared<ImageLayer>();
+    layer->descriptor = image->manifest.layers[i];
+    layer->diff_id = diff_ids[i];
+    image->layers.push_back(std::move(layer));
+  }
+  return image;
+}
+
+// For the waiting pool.
+std::shared_ptr<BaseImage> read_layout_image(const std::string& place, const oci::Platform& platform) {
+  const auto at = place.find('@');
+  std::string directory = place.substr(0, at);
+  std::string name = "latest";
+  if (const auto colon = directory.rfind(':'); colon != std::string::npos && directory.find('/', colon) == std::string::npos) {
+    name = directory.substr(colon + 1);
+    directory.resize(colon);
+  }
+  oci::Descriptor entry;
+  if (at == std::string::npos) {
+    entry = oci::find_in_layout(directory, name);
+  } else {
+    entry.digest = oci::Digest::parse(std::string_view(place).substr(at + 1));
+  }
+  std::string bytes = oci::read_layout_blob(directory, entry.digest);
+  if (const oci::Json document = oci::Json::parse(bytes, nullptr, false); document.is_object()) {
+    entry.media_type = document.value("mediaType", entry.media_type);
+  }
+  if (oci::is_index(entry.media_type)) {
+    entry = oci::choose(oci::parse_index(bytes, entry.media_type), platform);
+    bytes = oci::read_layout_blob(directory, entry.digest);
+  }
+  oci::Manifest manifest = oci::parse_manifest(bytes, entry.media_type);
+  const std::string config = oci::read_layout_blob(directory, manifest.config.digest);
+  auto image = make_base_image(place, entry.digest, std::move(manifest), config);
+  for (const auto& layer : image->layers) layer->origin_file = oci::layout_blob_path(directory, layer->descriptor.digest);
+  return image;
+}
+
+void tell(Session& session, const std::string& name, const BaseImage& image) {
+  session.progress.message(fmt::format("base {} is {} with {} layers", name, image.digest.text(), image.layers.size()));
+}
+
 }  // namespace
 
 Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Reference reference, oci::Platform platform) {
   const PhaseClock::Activity resolving(session.clock, "resolve", reference.text());
   const oci::PulledManifest pulled = co_await session.hub.pull_manifest(reference, platform);
-  auto image = std::make_shared<BaseImage>();
-  image->digest = pulled.manifest.digest;
-  image->manifest = oci::parse_manifest(pulled.manifest.bytes, pulled.manifest.media_type);
-  const std::string config = co_await pulled.registry->get_blob(pulled.repository, image->manifest.config);
-  image->config = io::with_context(reference.text(), [&] { return oci::parse_config(config); });
-  if (image->config.diff_ids.size() != image->manifest.layers.size()) {
-    throw io::Error(io::ErrorKind::protocol, fmt::format("{}: its config has {} diff ids for {} layers", reference.text(),
-                                                         image->config.diff_ids.size(), image->manifest.layers.size()));
-  }
-  for (std::size_t i = 0; i < image->manifest.layers.size(); ++i) {
-    auto layer = std::make_shared<ImageLayer>();
-    layer->descriptor = image->manifest.layers[i];
-    layer->diff_id = image->config.diff_ids[i];
+  oci::Manifest manifest = oci::parse_manifest(pulled.manifest.bytes, pulled.manifest.media_type);
+  const std::string config = co_await pulled.registry->get_blob(pulled.repository, manifest.config);
+  auto image = make_base_image(reference.text(), pulled.manifest.digest, std::move(manifest), config);
+  for (const auto& layer : image->layers) {
     layer->origin = pulled.registry;
     layer->origin_repository = pulled.repository;
-    image->layers.push_back(std::move(layer));
   }
-  session.progress.message(
-      fmt::format("base {} is {} with {} layers", reference.familiar(), pulled.manifest.digest.text(), image->layers.size()));
+  tell(session, reference.familiar(), *image);
+  co_return image;
+}
+
+Task<std::shared_ptr<BaseImage>> load_layout_image(Session& session, std::string place, oci::Platform platform) {
+  const PhaseClock::Activity resolving(session.clock, "resolve", place);
+  auto read = [&] { return read_layout_image(place, platform); };
+  auto image = co_await io::offload(session.runtime.waiting(), read);
+  tell(session, place, *image);
   co_return image;
 }
 

@@ -37,6 +37,10 @@ struct BaseImage {
 // Errors carry the reference.
 io::Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Reference reference, oci::Platform platform);
 
+// The same from an OCI layout; `place`: DIRECTORY[:NAME][@DIGEST], NAME is "latest" if not given (docker buildx build
+// --build-context). Errors carry the place.
+io::Task<std::shared_ptr<BaseImage>> load_layout_image(Session& session, std::string place, oci::Platform platform);
+
 // The bytes of a layer that this build has not made; the download starts when this is called first and goes on beside the build.
 oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer);
 std::vector<oci::SpoolBlobPtr> want_bytes(Session& session, const std::vector<ImageLayerPtr>& layers);

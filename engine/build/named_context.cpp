@@ -1,9 +1,9 @@
-// Named contexts (--build-context): a directory, a git repository or a URL as what COPY --from and a mount's from read.
+// Named contexts (--build-context): a directory, a git repository, a file from a URL or an image in a layout, for FROM, COPY --from
+// and a mount's from.
 #include <fmt/format.h>
 
 #include "engine/build/stage.hpp"
-#include "engine/steps/archive.hpp"
-#include "engine/steps/copy.hpp"
+#include "engine/cache/fingerprint.hpp"
 #include "engine/steps/remote_sources.hpp"
 #include "io/base/error.hpp"
 
@@ -13,19 +13,12 @@ namespace {
 
 using io::Task;
 
-// An archive's entries, or the file itself.
+constexpr std::string_view layout_scheme = "oci-layout://";
+
 Task<Tree> fetch_url(Session& session, std::string url) {
-  const Node file = co_await download_source(session.runtime, session.http, url, std::nullopt, session.scratch);
-  const auto entries = co_await read_archive(session.runtime, file.content, url, session.scratch);
+  Node file = co_await download_source(session.runtime, session.http, url, std::nullopt, session.scratch);
   Tree tree;
-  if (!entries) {
-    tree.put(download_name(url), file);
-    co_return tree;
-  }
-  CopyRules rules;
-  rules.now = session.now;
-  CopyOperation operation(tree, std::move(rules));
-  for (const auto& entry : *entries) operation.put_archived("", entry);
+  tree.put(download_name(url), std::move(file));
   co_return tree;
 }
 
@@ -40,9 +33,6 @@ Task<Tree> read_context(Session& session, std::string name, std::string value) {
     Tree tree = co_await fetch_url(session, std::move(value));
     co_return tree;
   }
-  if (value.find("://") != std::string::npos) {
-    throw io::Error(io::ErrorKind::unsupported, fmt::format("{}: a directory, docker-image://, a git repository or a URL", value));
-  }
   // It obeys its own .dockerignore.
   Context context(value, load_ignore_file(value + "/", value), "context " + name);
   Tree tree = co_await context.scan(session.runtime, "");
@@ -51,33 +41,51 @@ Task<Tree> read_context(Session& session, std::string name, std::string value) {
 
 }  // namespace
 
-Task<void> StageRunner::load_context(std::string name, Pending& pending) {
+Task<StageResultPtr> StageRunner::load_context(Source source) {
+  const std::string value = session_.request.named_contexts.at(source.context);
+  StageResultPtr result;
+  std::exception_ptr failure;
   try {
-    Tree tree = co_await read_context(session_, name, session_.request.named_contexts.at(name));
-    auto result = std::make_shared<StageResult>();
-    result->config = scratch_config(session_.request.platform);
-    result->format = session_.request.scratch_format;
-    result->tree = std::move(tree);
-    pending.result = std::move(result);
+    if (value.starts_with(layout_scheme)) {
+      const auto image = co_await load_layout_image(session_, value.substr(layout_scheme.size()), source.platform);
+      result = result_of(*image, source.platform);
+    } else {
+      result = std::make_shared<StageResult>();
+      result->config = scratch_config(session_.request.platform);
+      result->format = session_.request.scratch_format;
+      result->tree = co_await read_context(session_, source.context, value);
+    }
   } catch (...) {
-    io::Error error = io::as_error(std::current_exception());
-    error.add_context(fmt::format("--build-context {}", name));
-    pending.error = std::make_exception_ptr(error);
+    failure = std::current_exception();
   }
-  pending.changed.notify_all();
+  if (failure) io::rethrow_with_context(failure, fmt::format("--build-context {}", source.context));
+  co_return result;
 }
 
-Task<StageResultPtr> StageRunner::context_source(std::string name) {
-  auto& pending = images_["context " + name];
-  Pending* context = pending.get();
-  if (!context) {
-    pending = std::make_unique<Pending>(session_.runtime.executor());
-    context = pending.get();
-    co_await load_context(std::move(name), *context);
+// FROM a context that is no image: its files are the first layer.
+Task<void> StageRunner::add_context_layer(StageResultPtr stage, std::string name) {
+  Changes changes;
+  stage->tree->walk("", [&changes](const std::string& path, const Node&) {
+    if (!path.empty()) changes.push_back({Change::Kind::put, path});
+    return true;
+  });
+  if (session_.cache) stage->key = co_await fingerprint(session_.runtime, *stage->tree, changes);
+  if (changes.empty()) co_return;
+  const auto capture = start_capture(session_, *stage->tree, std::move(changes), stage->format);
+  stage->layers.push_back(capture->layer);
+  oci::History entry;
+  entry.created = session_.fixed_created.empty() ? created_text(capture->layer->created) : session_.fixed_created;
+  entry.created_by = "context " + name;
+  entry.comment = "buildkit.exporter.image.v0";
+  stage->config.history.push_back(std::move(entry));
+}
+
+std::set<std::string> local_contexts(const std::map<std::string, std::string>& named_contexts) {
+  std::set<std::string> paths;
+  for (const auto& context : named_contexts) {
+    if (context.second.starts_with('/')) paths.insert(context.second);
   }
-  while (!context->result && !context->error) co_await context->changed.wait();
-  if (context->error) std::rethrow_exception(context->error);
-  co_return context->result;
+  return paths;
 }
 
 }  // namespace kiln::engine

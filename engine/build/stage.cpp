@@ -44,7 +44,7 @@ Task<StageResultPtr> StageRunner::run() {
 Task<void> StageRunner::check_file() {
   std::map<std::size_t, const oci::ImageConfig*> bases;
   for (const auto& stage : session_.plan.stages) {
-    if (!stage.needed || stage.base.kind != Source::Kind::image) continue;
+    if (!stage.needed || !stage.base.is_outside()) continue;
     try {
       const StageResultPtr base = co_await start_from(stage.base);
       bases[static_cast<std::size_t>(stage.index)] = &base->config;
@@ -78,32 +78,43 @@ Task<StageResultPtr> StageRunner::wait_for(int index) {
   co_return pending.result;
 }
 
-Task<void> StageRunner::load_image(oci::Reference reference, oci::Platform platform, Pending& pending) {
-  try {
-    const std::shared_ptr<BaseImage> image = co_await load_base_image(session_, std::move(reference), platform);
-    pending.result = std::make_shared<StageResult>();
-    pending.result->config = image->config;
-    pending.result->format = image->manifest.format;
-    pending.result->layers = image->layers;
-    pending.result->base_layers = image->layers.size();
-    pending.result->key = image_key(image->digest, platform);
-  } catch (...) {
-    pending.error = std::current_exception();
-  }
-  pending.changed.notify_all();
+StageResultPtr result_of(const BaseImage& image, const oci::Platform& platform) {
+  auto result = std::make_shared<StageResult>();
+  result->config = image.config;
+  result->format = image.manifest.format;
+  result->layers = image.layers;
+  result->base_layers = image.layers.size();
+  result->key = image_key(image.digest, platform);
+  return result;
 }
 
-Task<StageResultPtr> StageRunner::image_source(oci::Reference reference, oci::Platform platform) {
-  auto& pending = images_[reference.text() + " " + platform.text()];
-  Pending* image = pending.get();
-  if (!image) {
-    pending = std::make_unique<Pending>(session_.runtime.executor());
-    image = pending.get();
-    co_await load_image(std::move(reference), std::move(platform), *image);
+Task<StageResultPtr> StageRunner::load_outside(Source source) {
+  if (source.kind == Source::Kind::context) {
+    StageResultPtr context = co_await load_context(std::move(source));
+    co_return context;
   }
-  while (!image->result && !image->error) co_await image->changed.wait();
-  if (image->error) std::rethrow_exception(image->error);
-  co_return image->result;
+  const std::shared_ptr<BaseImage> image = co_await load_base_image(session_, source.image, source.platform);
+  co_return result_of(*image, source.platform);
+}
+
+// An image or a named context, which the first who asks for it loads.
+Task<StageResultPtr> StageRunner::outside_source(const Source& source) {
+  const std::string name = source.kind == Source::Kind::image ? source.image.text() : "context " + source.context;
+  auto& slot = outside_[name + " " + source.platform.text()];
+  if (!slot) {
+    slot = std::make_unique<Pending>(session_.runtime.executor());
+    Pending& loading = *slot;
+    try {
+      loading.result = co_await load_outside(source);
+    } catch (...) {
+      loading.error = std::current_exception();
+    }
+    loading.changed.notify_all();
+  }
+  Pending& pending = *slot;
+  while (!pending.result && !pending.error) co_await pending.changed.wait();
+  if (pending.error) std::rethrow_exception(pending.error);
+  co_return pending.result;
 }
 
 Task<StageResultPtr> StageRunner::start_from(const Source& source) {
@@ -111,13 +122,9 @@ Task<StageResultPtr> StageRunner::start_from(const Source& source) {
     StageResultPtr stage = co_await wait_for(source.stage);
     co_return stage;
   }
-  if (source.kind == Source::Kind::image) {
-    StageResultPtr image = co_await image_source(source.image, source.platform);
-    co_return image;
-  }
-  if (source.kind == Source::Kind::context) {
-    StageResultPtr context = co_await context_source(source.context);
-    co_return context;
+  if (source.kind != Source::Kind::scratch) {
+    StageResultPtr outside = co_await outside_source(source);
+    co_return outside;
   }
   auto scratch = std::make_shared<StageResult>();
   scratch->config = scratch_config(session_.request.platform);
@@ -236,6 +243,7 @@ Task<void> StageRunner::empty_root_for(int index) {
     root_keep_.merge(paths_read_by_builds());
     root_keep_.insert(request.cache_mounts_directory);
     for (const auto& agent : request.ssh_agents) root_keep_.insert(agent.second);
+    root_keep_.merge(local_contexts(request.named_contexts));
     co_await container_root_->take(root_keep_);
     co_return;
   }
@@ -271,13 +279,15 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   stage->name = planned.name;
   stage->rootfs.reset();
   stage->format = format_on(session_.request, base->format, base->layers);
-  if (planned.base.kind == Source::Kind::image) stage->base_layers = base->layers.size();
-  const bool published = published_.contains(index);
-  if (published && planned.base.kind == Source::Kind::image) {
-    for (const auto& layer : stage->layers) publisher_.push_layer(layer);
+  if (planned.base.is_outside()) {
+    stage->base_layers = base->layers.size();
+    if (base->layers.empty() && base->tree) co_await add_context_layer(stage, planned.base.context);
+    if (published_.contains(index)) {
+      for (const auto& layer : stage->layers) publisher_.push_layer(layer);
+    }
   }
 
-  StageInput input{base->config, base->args, session_.fixed_created};
+  StageInput input{stage->config, stage->args, session_.fixed_created};
   ResolvedStage resolved = resolve_stage(session_.plan, planned, session_.dockerfile_name, std::move(input));
   stage->config = resolved.config;
   stage->args = resolved.args;

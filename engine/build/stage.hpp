@@ -29,6 +29,11 @@ struct StageResult {
 };
 using StageResultPtr = std::shared_ptr<StageResult>;
 
+// Of an image that no step has changed.
+StageResultPtr result_of(const BaseImage& image, const oci::Platform& platform);
+// The directories among named contexts.
+std::set<std::string> local_contexts(const std::map<std::string, std::string>& named_contexts);
+
 class StageRunner {
  public:
   StageRunner(Session& session, Publisher& publisher)
@@ -57,10 +62,10 @@ class StageRunner {
   io::Task<std::vector<StageResultPtr>> load_sources(const Step& step);
   // The error with its place in the Dockerfile and the lines there; one that only says "stopped" stays as it is.
   io::Error error_at(const dockerfile::Location& location, const io::Error& error) const;
-  io::Task<StageResultPtr> image_source(oci::Reference reference, oci::Platform platform);
-  io::Task<void> load_image(oci::Reference reference, oci::Platform platform, Pending& pending);
-  io::Task<StageResultPtr> context_source(std::string name);
-  io::Task<void> load_context(std::string name, Pending& pending);
+  io::Task<StageResultPtr> outside_source(const Source& source);
+  io::Task<StageResultPtr> load_outside(Source source);
+  io::Task<StageResultPtr> load_context(Source source);
+  io::Task<void> add_context_layer(StageResultPtr stage, std::string name);
   io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);
   io::Task<void> ensure_tree(StageResultPtr stage);
   io::Task<void> make_rootfs(int index, StageResultPtr stage, RootfsShape shape);
@@ -98,12 +103,12 @@ class StageRunner {
   Session& session_;
   Publisher& publisher_;
   std::map<int, std::unique_ptr<Pending>> stages_;
-  std::map<std::string, std::unique_ptr<Pending>> images_;  // bases and images of COPY --from, each loaded once
-  std::set<int> published_;                                 // the target and the stages it is built on
-  std::unique_ptr<ContainerRoot> container_root_;           // in place
-  std::set<std::string> root_keep_;                         // in place: what stays in "/" besides mounts
-  std::shared_ptr<Rootfs> in_place_;                        // the stage whose files are in "/"
-  std::optional<int> root_holder_;                          // the stage that runs in "/"
+  std::map<std::string, std::unique_ptr<Pending>> outside_;  // images and named contexts, each loaded once
+  std::set<int> published_;                                  // the target and the stages it is built on
+  std::unique_ptr<ContainerRoot> container_root_;            // in place
+  std::set<std::string> root_keep_;                          // in place: what stays in "/" besides mounts
+  std::shared_ptr<Rootfs> in_place_;                         // the stage whose files are in "/"
+  std::optional<int> root_holder_;                           // the stage that runs in "/"
   int root_readers_ = 0;
   bool root_moves_ = false;  // files are on their way out of "/"
   io::Notify in_place_free_;

@@ -4,14 +4,13 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 
 #include "engine/cache/entry.hpp"
 #include "io/base/error.hpp"
 #include "oci/output/layout.hpp"
+#include "oci/output/read_layout.hpp"
 
 namespace kiln::engine {
 
@@ -19,12 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using io::Task;
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw io::Error(io::ErrorKind::filesystem, fmt::format("'{}' cannot be read", path));
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 class LayoutStore final : public CacheStore {
  public:
@@ -49,12 +42,9 @@ class LayoutStore final : public CacheStore {
   std::optional<CachedLayer> read(const std::string& key) const {
     const std::string path = path_of(key);
     if (!fs::exists(path + "/index.json")) return std::nullopt;
-    const oci::Index index = oci::parse_index(read_file(path + "/index.json"), oci::media_type::oci_index);
-    if (index.manifests.size() != 1) throw io::Error(io::ErrorKind::integrity, "its index has not one manifest");
-    const std::string blobs = path + "/blobs/sha256/";
-    const std::string bytes = read_file(blobs + std::string(index.manifests.front().digest.hex()));
-    CachedLayer layer = read_entry(key, oci::parse_manifest(bytes, index.manifests.front().media_type));
-    layer.file = blobs + std::string(layer.layer.digest.hex());
+    const oci::Descriptor entry = oci::find_in_layout(path, "");
+    CachedLayer layer = read_entry(key, oci::parse_manifest(oci::read_layout_blob(path, entry.digest), entry.media_type));
+    layer.file = oci::layout_blob_path(path, layer.layer.digest);
     return layer;
   }
 

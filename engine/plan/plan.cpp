@@ -86,6 +86,7 @@ std::optional<Source> context_named(const Plan& plan, const std::string& text, c
       if (lower(name) != lower(text) && !same_reference(name, text)) continue;
       Source source;
       source.platform = platform;
+      if (value == fmt::format("{}scratch", image_scheme)) return source;
       if (value.starts_with(image_scheme)) {
         source.kind = Source::Kind::image;
         source.image = oci::parse_reference(value.substr(image_scheme.size()));
@@ -206,7 +207,14 @@ class Planner {
     stage.text = &text;
     stage.named = !from.name.empty();
     stage.name = stage.named ? lower(from.name) : fmt::format("stage-{}", index);
-    stage.base = resolve_base(index, text.from, from);
+    const oci::Platform platform = from.platform ? platform_of(text.from, *from.platform) : plan_.options.platform;
+    stage.base = resolve_base(index, text.from, platform);
+    if (const auto context = stage.named ? context_named(plan_, stage.name, platform) : std::nullopt) {
+      stage.base = *context;
+      stage.replaced = true;
+      plan_.stages.push_back(std::move(stage));
+      return;
+    }
     for (const auto& instruction : text.instructions) {
       for (const auto& name : sources_named(instruction)) {
         const Source source = source_of(index, instruction, name);
@@ -241,20 +249,14 @@ class Planner {
     }
   }
 
-  Source resolve_base(int index, const Instruction& instruction, const dockerfile::From& from) {
-    const std::string image = expand(instruction, from.image);
-    if (image.empty()) {
-      throw error_at(instruction, fmt::format("base name ({}) should not be blank", from.image));
-    }
+  Source resolve_base(int index, const Instruction& instruction, const oci::Platform& platform) {
+    const std::string& written = std::get<dockerfile::From>(instruction.body).image;
+    const std::string image = expand(instruction, written);
+    if (image.empty()) throw error_at(instruction, fmt::format("base name ({}) should not be blank", written));
     Source source;
-    source.platform = plan_.options.platform;
-    if (from.platform) source.platform = platform_of(instruction, *from.platform);
+    source.platform = platform;
     if (image == "scratch") return source;
-    if (const auto context = context_named(plan_, image, source.platform)) {
-      if (context->kind == Source::Kind::image) return *context;
-      throw error_at(instruction,
-                     fmt::format("--build-context {}: only docker-image:// can be what a stage is built on", context->context));
-    }
+    if (const auto context = context_named(plan_, image, source.platform)) return *context;
     if (const auto stage = stage_named(plan_, image, index)) {
       source.kind = Source::Kind::stage;
       source.stage = *stage;

@@ -19,8 +19,10 @@ struct Source {
   Kind kind = Kind::scratch;
   int stage = -1;          // Kind::stage
   oci::Reference image;    // Kind::image
-  oci::Platform platform;  // Kind::image
+  oci::Platform platform;  // Kind::image; Kind::context: should it hold images for several
   std::string context;     // Kind::context: a name in PlanOptions::named_contexts
+
+  bool is_outside() const { return kind == Kind::image || kind == Kind::context; }
 };
 
 struct PlannedStage {
@@ -29,6 +31,7 @@ struct PlannedStage {
   bool named = false;
   Source base;
   const dockerfile::StageText* text = nullptr;  // in Plan::file
+  bool replaced = false;                        // by the named context that is its base: none of its instructions counts
   bool needed = false;
   std::set<int> copies_from;  // stages that COPY --from and RUN --mount=from= of this stage read
 };
@@ -39,8 +42,9 @@ struct PlanOptions {
   std::vector<std::string> more_targets;          // stages to build besides, and what they need
   oci::Platform platform;                         // of the image
   oci::Platform build_platform;                   // of this machine
-  // --build-context: a directory, docker-image://REFERENCE, a git repository or a URL. A name stands for what it is given
-  // wherever FROM, COPY --from or a mount's from would mean a stage or an image by it; "name::os/arch" goes first.
+  // --build-context: a directory, docker-image://REFERENCE, oci-layout://DIRECTORY[:NAME][@DIGEST], a git repository or a URL. A
+  // name stands for what it is given wherever FROM, COPY --from, a mount's from or the target would mean a stage or an image by it;
+  // "name::os/arch" goes first.
   std::map<std::string, std::string> named_contexts;
 };
 

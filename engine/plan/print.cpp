@@ -35,6 +35,7 @@ std::string describe(const Plan& plan, const PlannedStage& stage) {
   std::string text =
       fmt::format("{}stage {} from {}\n", stage.index == plan.target ? "target " : "", stage.name, describe_base(plan, stage.base));
   for (const int source : stage.copies_from) text += fmt::format("        copies from stage {}\n", stage_at(plan, source).name);
+  if (stage.replaced) return text;
   for (const auto& instruction : stage.text->instructions) text += describe(instruction);
   return text;
 }

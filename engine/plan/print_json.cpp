@@ -158,6 +158,7 @@ Json json_of(const Plan& plan, const PlannedStage& stage) {
   for (const int source : stage.copies_from) sources.push_back(plan.stages[static_cast<std::size_t>(source)].name);
   return {{"name", stage.name},
           {"built", stage.needed},
+          {"replaced", stage.replaced},
           {"base", json_of(plan, stage.base)},
           {"copiesFrom", std::move(sources)},
           {"from", json_of(stage.text->from)},

@@ -23,6 +23,10 @@ StageResolver::StageResolver(const Plan& plan, const PlannedStage& stage, const 
 
 ResolvedStage StageResolver::resolve() {
   prepare_config();
+  if (stage_.replaced) {
+    result_.args = std::move(args_);
+    return std::move(result_);
+  }
   const std::vector<std::string> triggers = std::exchange(result_.config.on_build, {});
   for (const auto& text : triggers) {
     const auto what = fmt::format("ONBUILD trigger of the base ({})", text.substr(0, text.find('\n')));
@@ -42,7 +46,7 @@ void StageResolver::prepare_config() {
   auto& config = result_.config;
   if (!config.env_value("PATH")) config.set_env("PATH", default_path);
   if (!config.working_dir.empty()) config.working_dir = absolute_path("/", config.working_dir, false);
-  if (stage_.base.kind == Source::Kind::image) complete_history();
+  if (stage_.base.is_outside() && !config.diff_ids.empty()) complete_history();
 }
 
 // Layers and entries that stand for one are brought to the same number, as BuildKit's exporter does.
@@ -56,7 +60,8 @@ void StageResolver::complete_history() {
   for (; layers < config.diff_ids.size(); ++layers) {
     oci::History filler;
     if (oci::parse_rfc3339(config.created)) filler.created = config.created;
-    filler.created_by = "pulled from " + stage_.base.image.text();
+    const Source& base = stage_.base;
+    filler.created_by = base.kind == Source::Kind::image ? "pulled from " + base.image.text() : "context " + base.context;
     filler.comment = "buildkit.exporter.image.v0";
     config.history.push_back(std::move(filler));
   }

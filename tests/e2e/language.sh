@@ -43,5 +43,44 @@ check "a variable that nobody sets" same "$(grep -o 'UndefinedVar.*' log)" "Unde
 kiln --insecure --platform linux/arm64 <<< "# check=error=true"$'\n'"FROM $REGISTRY/arm"$'\nCOPY hello $HOMEDIR/$NOWHERE' || true
 check "error=true" fails "lint violation found for rules: UndefinedVar"
 
+# -- named contexts ----------------------------------------------------------------------------------------------------
+busybox_tar "$WORK/base.tar"
+mkdir root
+tar -C root -xf base.tar
+echo 'link' > root/.dockerignore
+layout_from_tar base.tar layout
+layer_names() { # layer_names REPOSITORY N: paths in the Nth layer
+  skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/$1" "dir:$WORK/pulled" && tar -tf "$WORK/pulled/$(python3 -c "import json, sys
+print(json.load(open('$WORK/pulled/manifest.json'))['layers'][int(sys.argv[1])]['digest'][7:])" "$2")"
+}
+history_of() { skopeo inspect --tls-verify=false --config "docker://$REGISTRY/$1" | python3 -c 'import json, sys
+for entry in json.load(sys.stdin)["history"]: print(entry["created_by"])'; }
+check "FROM a directory" push from-directory --build-context base=root <<< $'FROM base\nRUN echo $(cat /opt/data/one) > /seen\nCMD ["sh"]'
+check "... is its first layer" grep -qx opt/data/one <(layer_names from-directory 0)
+check "... without what its .dockerignore leaves out" same "$(layer_names from-directory 0 | grep -x link)" ""
+check "... and RUN saw it" grep -qx seen <(layer_names from-directory 1)
+check "... the history has it" same "$(history_of from-directory)" 'context base
+RUN /bin/sh -c echo $(cat /opt/data/one) > /seen # buildkit
+CMD ["sh"]'
+check "... from the cache" push from-directory --build-context base=root --cache-to type=local,dest=cache <<< $'FROM base\nRUN echo 1 > /one'
+check "... again" push from-directory --build-context base=root --cache-from type=local,src=cache <<< $'FROM base\nRUN echo 1 > /one'
+check "... hits" grep -q 'RUN echo 1 > /one: .*cached' log
+echo changed > root/opt/data/new
+check "... once more" push from-directory --build-context base=root --cache-from type=local,src=cache <<< $'FROM base\nRUN echo 1 > /one'
+check "... not after a change" grep -q 'RUN echo 1 > /one: .* changes' log
+check "FROM a layout" push from-layout --build-context base=oci-layout://layout <<< $'FROM base\nRUN cat /opt/data/one > /seen'
+check "... has its layer" same "$(skopeo inspect --tls-verify=false --raw "docker://$REGISTRY/from-layout" | python3 -c 'import json, sys; print(json.load(sys.stdin)["layers"][0]["digest"])')" \
+  "$(python3 -c 'import json
+manifest = json.load(open("layout/index.json"))["manifests"][0]["digest"][7:]
+print(json.load(open("layout/blobs/sha256/" + manifest))["layers"][0]["digest"])')"
+check "... by name and digest" kiln --build-context "base=oci-layout://layout:latest@$(python3 -c 'import json; print(json.load(open("layout/index.json"))["manifests"][0]["digest"])')" \
+  <<< $'FROM scratch\nCOPY --from=base /opt/data/one /'
+kiln --build-context base=oci-layout://nothing <<< 'FROM base' || true
+check "a layout that is not there" grep -q "1: --build-context base: '.*/nothing/index.json' cannot be read" log
+check "a target that is replaced" push replaced --target middle --build-context middle=docker-image://"$REGISTRY"/from-layout \
+  <<< $'FROM scratch AS middle\nRUN never\nFROM middle\nRUN never'
+check "... is what replaces it" same "$(history_of replaced)" "$(history_of from-layout)"
+check "FROM nothing" push nothing --build-context base=docker-image://scratch <<< $'FROM base\nCOPY hello /'
+
 echo "language: $passed passed, $failed failed"
 [ "$failed" = 0 ]

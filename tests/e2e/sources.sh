@@ -127,14 +127,13 @@ check "its files are root's" is o/sub/kept %u 0
 check "its own .dockerignore holds" test ! -e "$WORK/root/o/dropped"
 check "the name of an image is enough" builds "COPY --from=docker.io/library/other:latest sub/kept /k"
 check "for its file" holds k kept
-check "a repository, an archive, a file by name" builds "COPY --from=repository dir/file /r" "COPY --from=archive sub /a/" "COPY --from=file file.txt /f"
+check "a repository, an archive, a file by name" builds "COPY --from=repository dir/file /r" "COPY --from=archive archive.tar.gz /a/" "COPY --from=file file.txt /f"
 check "the repository's tag" holds r one
-check "the archive's file" holds "a/a b.txt" hello
+check "the archive is a file (BuildKit)" test -s "$WORK/root/a/archive.tar.gz"
 check "the server's file" holds f hello
 check "instead of a stage" builds "COPY x /never" "FROM scratch AS other" "COPY y /never" "FROM scratch" "COPY --from=other sub/kept /k"
 check "whose body is not run" holds k kept
 check "what is not in it" fails '"/dropped": not found' "COPY --from=other dropped /d"
-check "FROM wants an image" fails "only docker-image:// can be what a stage is built on" "FROM other"
 
 echo "sources: $passed passed, $failed failed"
 [ "$failed" = 0 ]

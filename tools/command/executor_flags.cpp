@@ -102,7 +102,8 @@ constexpr auto flags = std::to_array<Flag>({
     {"sandbox", 0, text, "", "kiln's own: how RUN is executed, userns or in-place; unset: probed"},
     {"no-overlay", 0, boolean, "false", "kiln's own: never use overlay in the userns sandbox"},
     {"build-context", 0, list, "",
-     "kiln's own: NAME=directory, docker-image://REFERENCE, git repository or URL, for FROM and --from"},
+     "kiln's own: NAME=directory, docker-image://REFERENCE, oci-layout://DIRECTORY[:NAME][@DIGEST], git repository or URL, for "
+     "FROM and --from"},
     {"memory-budget", 0, text, "96m", "kiln's own: bytes of buffers (k, m, g)"},
     {"work-dir", 0, text, "", "kiln's own: where spool and root file systems are kept while building"},
     {"help-table", 0, boolean, "false", "print the README's tables", honoured, "", true},

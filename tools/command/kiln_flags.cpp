@@ -44,7 +44,9 @@ constexpr auto flags = std::to_array<Flag>({
     {"secret", 0, list, "", "for RUN --mount=type=secret: id=NAME[,src=FILE|,env=VARIABLE]"},
     {"ssh", 0, list, "", "for RUN --mount=type=ssh: default, NAME or NAME=SOCKET of an agent"},
     {"cache-dir", 0, text, "", "kiln's own: where RUN --mount=type=cache is kept; unset: beside the working files"},
-    {"build-context", 0, list, "", "NAME=directory, docker-image://REFERENCE, git repository or URL, for FROM and --from"},
+    {"build-context", 0, list, "",
+     "NAME=directory, docker-image://REFERENCE, oci-layout://DIRECTORY[:NAME][@DIGEST], git repository or URL, for FROM and "
+     "--from"},
     {"network", 0, text, "default", "RUN has the network of the process", refused},
     {"add-host", 0, list, "", "not supported yet", refused},
     {"builder", 0, text, "", "there is one", needless},

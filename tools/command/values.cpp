@@ -119,13 +119,19 @@ void add_build_arg(engine::BuildRequest& request, const std::string& text) {
 
 void add_named_context(engine::BuildRequest& request, const std::string& text) {
   auto [name, value] = parse_pair("--build-context", text);
-  const bool remote = value.find("://") != std::string::npos || engine::parse_git_reference(value);
-  if (value.starts_with("oci-layout://") || value.starts_with("target:")) {
-    throw io::Error(io::ErrorKind::unsupported, fmt::format("--build-context {}: {} is not supported", name, value));
-  }
-  if (!remote) {
-    value = std::filesystem::absolute(value).lexically_normal();
-    if (!std::filesystem::is_directory(value)) {
+  constexpr std::string_view layout = "oci-layout://";
+  if (value.starts_with(layout)) {
+    value = std::string(layout) + fs::absolute(value.substr(layout.size())).lexically_normal().string();
+  } else if (!value.starts_with("docker-image://") && !engine::is_download(value) && !engine::parse_git_reference(value)) {
+    if (value.find("://") != std::string::npos || value.starts_with("target:")) {
+      throw io::Error(
+          io::ErrorKind::unsupported,
+          fmt::format("--build-context {}: '{}' is no directory, docker-image://, oci-layout://, git repository or http(s) "
+                      "URL",
+                      name, value));
+    }
+    value = fs::absolute(value).lexically_normal();
+    if (!fs::is_directory(value)) {
       throw io::Error(io::ErrorKind::usage, fmt::format("--build-context {}: '{}' is no directory", name, value));
     }
   }

@@ -21,7 +21,7 @@ void resolve_registries(engine::RegistrySettings& registries, const ParsedFlags&
 // A --build-arg: NAME=value, or NAME alone, which takes the variable of that name (empty if unset).
 void add_build_arg(engine::BuildRequest& request, const std::string& text);
 
-// A --build-context: NAME=directory, docker-image://REFERENCE, a git repository or a URL.
+// A --build-context: NAME=directory, docker-image://REFERENCE, oci-layout://DIRECTORY[:NAME][@DIGEST], a git repository or a URL.
 void add_named_context(engine::BuildRequest& request, const std::string& text);
 
 // The Dockerfile: as it is from the current directory, else below the context.
