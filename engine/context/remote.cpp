@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/context/bucket.hpp"
 #include "engine/context/git.hpp"
 #include "engine/rootfs/content_copy.hpp"
 #include "engine/rootfs/disk_writer.hpp"
@@ -86,16 +87,14 @@ void copy_stream(int from, int to, const std::string& name) {
   }
 }
 
-Task<void> download(io::Runtime& runtime, io::http::Client& http, std::string url, int file) {
-  const auto make_request = [url] {
-    io::http::Request request;
-    request.url = io::http::parse_url(url);
-    return request;
-  };
+// `url` is what the request is for, as the user wrote it.
+Task<void> download(io::Runtime& runtime, io::http::Client& http, std::string url, io::http::Request request, int file) {
+  const auto make_request = [&request] { return request; };
   io::http::Response response = co_await io::http::send_with_retry(http, make_request, {}, url);
   if (response.status() != 200) {
     const auto kind = response.status() == 404 ? io::ErrorKind::not_found : io::ErrorKind::context;
-    throw io::Error(kind, fmt::format("getting {}: status {}", url, response.status()));
+    const std::string place = request.url.text() == url ? "" : fmt::format(" (at {})", request.url.authority());
+    throw io::Error(kind, fmt::format("getting {}{}: status {}", url, place, response.status()));
   }
   std::vector<std::byte> buffer(piece_size);
   for (std::uint64_t offset = 0;;) {
@@ -119,7 +118,13 @@ Task<void> fetch_archive(io::Runtime& runtime, io::http::Client& http, std::stri
     if (!file) io::throw_errno(errno, fmt::format("opening context {}", url));
   } else {
     file = make_scratch_file(directory);
-    co_await download(runtime, http, url, file.get());
+    io::http::Request request;
+    if (is_bucket(url)) {
+      request = co_await bucket_request(http, url);
+    } else {
+      request.url = io::http::parse_url(url);
+    }
+    co_await download(runtime, http, url, std::move(request), file.get());
   }
   auto work = [&] { unpack_file(file.get(), url, directory); };
   co_await io::offload(runtime.waiting(), work);
@@ -134,10 +139,10 @@ bool is_git(const std::string& url) {
 bool is_remote_context(const std::string& context) {
   const auto scheme = context.find("://");
   if (scheme == std::string::npos || context.starts_with("dir://")) return false;
-  if (context.starts_with("tar://") || context.starts_with("https://") || is_git(context)) return true;
+  if (context.starts_with("tar://") || context.starts_with("https://") || is_git(context) || is_bucket(context)) return true;
   throw io::Error(io::ErrorKind::unsupported,
-                  fmt::format("context {}: {}:// is not supported; directories, tar://, https:// and git:// are", context,
-                              context.substr(0, scheme)));
+                  fmt::format("context {}: {}:// is not supported; directories, tar://, https://, git://, s3:// and gs:// are",
+                              context, context.substr(0, scheme)));
 }
 
 Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory) {
@@ -162,7 +167,9 @@ Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, Re
 Task<void> fetch_file(io::Runtime& runtime, io::http::Client& http, std::string url, std::string path) {
   const io::UniqueFd file(open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644));
   if (!file) io::throw_errno(errno, fmt::format("making '{}'", path));
-  co_await download(runtime, http, std::move(url), file.get());
+  io::http::Request request;
+  request.url = io::http::parse_url(url);
+  co_await download(runtime, http, std::move(url), std::move(request), file.get());
 }
 
 }  // namespace kiln::engine

@@ -11,7 +11,8 @@
 namespace kiln::engine {
 
 struct RemoteContext {
-  // tar://PATH, tar://stdin, https://HOST/ARCHIVE, git://HOST/PATH[#REF[#COMMIT]], https://HOST/PATH.git[#REF[#COMMIT]]
+  // tar://PATH, tar://stdin, https://HOST/ARCHIVE, git://HOST/PATH[#REF[#COMMIT]], https://HOST/PATH.git[#REF[#COMMIT]], buckets
+  // (bucket.hpp)
   std::string url;
   std::string sub_path;  // the directory within it; empty: all
   std::map<std::string, std::string>

@@ -26,11 +26,14 @@ def b64url(text):
 
 
 def check_signature(handler, body):
+    """Of AWS, version 4. Gives region and service."""
     fields = dict(part.strip().split("=", 1) for part in handler.headers["Authorization"].removeprefix("AWS4-HMAC-SHA256 ").split(","))
     key_id, day, region, service, _ = fields["Credential"].split("/")
     names = fields["SignedHeaders"].split(";")
-    assert {"host", "x-amz-date", "x-amz-target"} <= set(names), names
-    canonical = "\n".join(["POST", "/", "", *[f"{name}:{handler.headers[name]}" for name in names], "", ";".join(names), hashlib.sha256(body).hexdigest()])
+    assert {"host", *[name.lower() for name in handler.headers if name.lower().startswith("x-amz-")]} <= set(names), names
+    url = urllib.parse.urlsplit(handler.path)
+    canonical = "\n".join([handler.command, url.path, url.query, *[f"{name}:{handler.headers[name]}" for name in names], "", ";".join(names),
+                           hashlib.sha256(body).hexdigest()])
     scope = "/".join([day, region, service, "aws4_request"])
     text = "\n".join(["AWS4-HMAC-SHA256", handler.headers["X-Amz-Date"], scope, hashlib.sha256(canonical.encode()).hexdigest()])
     key = ("AWS4" + KEYS[key_id]).encode()

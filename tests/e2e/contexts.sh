@@ -104,7 +104,36 @@ check "... an option that is not there" refused "--git=branhc=old" -c "git://$pl
 check "... no login" refused "context http://$SERVER/repo.git" -c "git://$SERVER/repo.git"
 GIT_TOKEN=tok check "GIT_TOKEN" gives second -c "git://$SERVER/repo.git"
 check "GIT_USERNAME" env GIT_USERNAME=tok GIT_PASSWORD= timeout 60 "$build/executor" --no-push -c "git://$SERVER/repo.git"
-check "a cloud's bucket" refused "s3:// is not supported" -c s3://bucket/key
+
+# -- buckets -----------------------------------------------------------------------------------------------------------
+openssl req -x509 -newkey rsa:2048 -nodes -keyout buckets.key -out buckets.pem -days 2 -subj /CN=test \
+  -addext "subjectAltName=DNS:bucket.s3.eu-west-1.amazonaws.com,DNS:storage.googleapis.com,DNS:account.blob.core.windows.net" 2> /dev/null
+mkdir -p "buckets/bucket/a b"
+cp files/app.tar.gzip "buckets/bucket/a b/app+1.tar.gz"
+cp files/app.tar.gzip buckets/bucket/context.tar.gz
+BUCKETS="127.0.0.1:$(free_port)"
+python3 "$here/buckets.py" --listen "$BUCKETS" --root "$WORK/buckets" --certificate buckets.pem --key buckets.key > buckets.requests 2> buckets.errors &
+servers+=($!)
+wait_for_port "${BUCKETS##*:}"
+export HTTP_PROXY="http://$BUCKETS" HTTPS_PROXY="http://$BUCKETS" SSL_CERT_FILE="$WORK/buckets.pem" AWS_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true
+aws() { AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY=secret-test "$@"; }
+check "s3://" aws like_directory s3 -c "s3://bucket/a b/app+1.tar.gz"
+check "... without a key" aws like_directory s3 -c s3://bucket
+check "... that is not there" aws refused "getting s3://bucket/nothing (at bucket.s3.eu-west-1.amazonaws.com): status 404" -c s3://bucket/nothing
+check "... without a login" refused "context s3://bucket: no AWS credentials" -c s3://bucket
+check "... with a wrong one" env AWS_SECRET_ACCESS_KEY=guess AWS_ACCESS_KEY_ID=AKIDTEST bash -c "! timeout 60 '$build/executor' --no-push -c s3://bucket 2> log && grep -q 'status 403' log"
+S3_ENDPOINT=http://minio.test S3_FORCE_PATH_STYLE=true check "S3_ENDPOINT, the bucket in the path" aws like_directory s3 -c "s3://bucket/a b/app+1.tar.gz"
+S3_ENDPOINT=http://minio.test check "S3_ENDPOINT, the bucket in the name" aws like_directory s3 -c s3://bucket/context.tar.gz
+google() { GCE_METADATA_HOST="$BUCKETS" "$@"; }
+check "gs://" google like_directory gs -c "gs://bucket/a b/app+1.tar.gz"
+check "--bucket" google like_directory gs --bucket bucket/context.tar.gz
+check "... and --context" refused "--bucket=x: --context=y" --bucket x --context y
+check "gs:// without a login" refused "context gs://bucket: " -c gs://bucket
+blob=https://account.blob.core.windows.net/bucket/a%20b/app+1.tar.gz
+AZURE_STORAGE_ACCESS_KEY=$(printf azure-key | base64) check "Azure's blob storage" like_directory azure -c "$blob"
+AZURE_STORAGE_ACCESS_KEY=$(printf guess | base64) check "... with a wrong key" refused "status 403" -c "$blob"
+unset HTTP_PROXY HTTPS_PROXY
+check "a scheme that nobody knows" refused "ftp:// is not supported" -c ftp://host/archive
 
 # -- kiln build --------------------------------------------------------------------------------------------------------
 kiln_stdin() { timeout 60 "$build/kiln" build --output type=docker,dest=kiln.tar - < files/app.tar.gzip; }

@@ -137,7 +137,7 @@ check "slim: no directory, no docker config" config_is slim '[.config.WorkingDir
 check "warmer: entrypoint" config_is warmer '.config.Entrypoint' '["/kaniko/warmer"]'
 check "debug: shells" test -L "$WORK/debug/rootfs/bin/sh" -a -x "$WORK/debug/rootfs/busybox/sh"
 check "any user may write to /kaniko" same "$(stat -c %a "$WORK/executor/rootfs/kaniko" "$WORK/executor/rootfs/kaniko/.docker" | sort -u)" 777
-says() { grep -qE -- "$1" "$2" || { cat "$2"; return 1; }; }
+says() { grep -qzE -- "$1" "$2" || { cat "$2"; return 1; }; }
 # in_pod SCRIPT [OPTIONS...]: a shell script in the debug image in which `build` builds 03-run.
 in_pod() {
   rm -rf "$WORK"/results/*

@@ -34,6 +34,12 @@ bool switched(const ParsedFlags& flags, const char* flag, const char* variable) 
 void resolve_context(ExecutorCommand& command, const ParsedFlags& flags) {
   engine::BuildRequest& request = command.request;
   std::string path = flags.text("context");
+  if (const std::string bucket = flags.text("bucket"); !bucket.empty()) {
+    if (flags.given("context") && !path.empty()) {
+      throw io::Error(io::ErrorKind::usage, fmt::format("--bucket={}: --context={} says where the context is", bucket, path));
+    }
+    path = bucket.find("://") == std::string::npos ? "gs://" + bucket : bucket;
+  }
   const std::string below = flags.text("context-sub-path");
   command.run.dockerfile = flags.text("dockerfile");
   if (engine::is_remote_context(path)) {

@@ -1,18 +1,13 @@
 // ECR: GetAuthorizationToken gives user name and password.
-//
-// The keys that sign the request come from where the AWS SDKs look: variables, a web identity (EKS service accounts), the
-// credentials file, the container's endpoint (ECS, EKS pod identity), the instance's metadata service (IMDSv2).
 #include <ctime>
-#include <fstream>
 #include <regex>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "io/base/error.hpp"
 #include "oci/image/json_fields.hpp"
-#include "oci/registry/login/aws_signature.hpp"
+#include "oci/registry/login/aws_keys.hpp"
 #include "oci/registry/login/base64.hpp"
 #include "oci/registry/login/provider.hpp"
 
@@ -39,58 +34,6 @@ std::optional<Place> place_of(const std::string& with_port) {
   return Place{match[1], match[3], match[4].str().ends_with(".cn") ? "amazonaws.com.cn" : "amazonaws.com"};
 }
 
-std::string endpoint(const char* variable, const std::string& standard) {
-  std::string url = variable_or(variable, variable_or("AWS_ENDPOINT_URL", standard));
-  if (!url.ends_with('/')) url += '/';
-  return url;
-}
-
-std::optional<AwsKeys> keys_in(const Json& document, const char* access, const char* secret, const char* token) {
-  AwsKeys keys{text_field(document, access), text_field(document, secret), text_field(document, token)};
-  if (keys.access_key.empty() || keys.secret_key.empty()) return std::nullopt;
-  return keys;
-}
-
-std::optional<AwsKeys> keys_in_environment() {
-  AwsKeys keys{variable_or("AWS_ACCESS_KEY_ID"), variable_or("AWS_SECRET_ACCESS_KEY"), variable_or("AWS_SESSION_TOKEN")};
-  if (keys.access_key.empty() || keys.secret_key.empty()) return std::nullopt;
-  return keys;
-}
-
-// [profile] sections of name = value lines.
-std::optional<AwsKeys> keys_in_file() {
-  std::ifstream file(variable_or("AWS_SHARED_CREDENTIALS_FILE", variable_or("HOME") + "/.aws/credentials"));
-  const std::string wanted = fmt::format("[{}]", variable_or("AWS_PROFILE", "default"));
-  const auto trimmed = [](std::string text) {
-    text.erase(0, std::min(text.find_first_not_of(" \t\r"), text.size()));
-    text.erase(text.find_last_not_of(" \t\r") + 1);
-    return text;
-  };
-  AwsKeys keys;
-  std::string section;
-  for (std::string line; std::getline(file, line);) {
-    line = trimmed(line);
-    if (line.starts_with('[')) section = line;
-    const auto equals = line.find('=');
-    if (section != wanted || equals == std::string::npos) continue;
-    const std::string name = trimmed(line.substr(0, equals));
-    const std::string value = trimmed(line.substr(equals + 1));
-    if (name == "aws_access_key_id") keys.access_key = value;
-    if (name == "aws_secret_access_key") keys.secret_key = value;
-    if (name == "aws_session_token") keys.session_token = value;
-  }
-  if (keys.access_key.empty() || keys.secret_key.empty()) return std::nullopt;
-  return keys;
-}
-
-// The text of an XML element without attributes: all that STS answers with.
-std::string element(const std::string& xml, const std::string& name) {
-  const auto begin = xml.find("<" + name + ">");
-  const auto end = xml.find("</" + name + ">");
-  if (begin == std::string::npos || end == std::string::npos) return {};
-  return xml.substr(begin + name.size() + 2, end - begin - name.size() - 2);
-}
-
 class AwsLogin final : public LoginProvider {
  public:
   explicit AwsLogin(http::Client& client) : http_(client) {}
@@ -100,7 +43,7 @@ class AwsLogin final : public LoginProvider {
   Task<TimedLogin> log_in(std::string host, std::string) override {
     const Place place = *place_of(host);
     TimedLogin login;
-    const std::optional<AwsKeys> keys = co_await find_keys(place);
+    const std::optional<AwsKeys> keys = co_await find_aws_keys(http_, {place.region, place.domain});
     if (!keys) {
       login.why_none = "no AWS credentials in variables, web identity, credentials file, container or instance";
       co_return login;
@@ -121,8 +64,8 @@ class AwsLogin final : public LoginProvider {
   Task<TimedLogin> authorization_token(Place place, AwsKeys keys) {
     const bool is_public = place.account.empty();
     const std::string service = is_public ? "ecr-public" : "ecr";
-    http::Request request = get_request(endpoint(is_public ? "AWS_ENDPOINT_URL_ECR_PUBLIC" : "AWS_ENDPOINT_URL_ECR",
-                                                 fmt::format("https://api.{}.{}.{}", service, place.region, place.domain)));
+    http::Request request = get_request(aws_endpoint(is_public ? "AWS_ENDPOINT_URL_ECR_PUBLIC" : "AWS_ENDPOINT_URL_ECR",
+                                                     fmt::format("https://api.{}.{}.{}", service, place.region, place.domain)));
     request.method = "POST";
     request.headers.set("Content-Type", "application/x-amz-json-1.1");
     request.headers.set("X-Amz-Target", is_public ? "SpencerFrontendService.GetAuthorizationToken"
@@ -145,79 +88,6 @@ class AwsLogin final : public LoginProvider {
     login.credentials.password = pair.substr(std::min(pair.find(':') + 1, pair.size()));
     login.good_for = std::chrono::minutes(30);
     co_return login;
-  }
-
-  Task<std::optional<AwsKeys>> find_keys(Place place) {
-    std::optional<AwsKeys> keys = keys_in_environment();
-    if (!keys) keys = co_await keys_of_web_identity(place);
-    if (!keys) keys = keys_in_file();
-    if (!keys) keys = co_await keys_of_container();
-    if (!keys) keys = co_await keys_of_instance();
-    co_return keys;
-  }
-
-  Task<std::optional<AwsKeys>> keys_of_web_identity(Place place) {
-    const std::string file = variable_or("AWS_WEB_IDENTITY_TOKEN_FILE");
-    const std::string role = variable_or("AWS_ROLE_ARN");
-    if (file.empty() || role.empty()) co_return std::nullopt;
-    const std::string token = read_login_file(file, "AWS_WEB_IDENTITY_TOKEN_FILE");
-    const std::string region = variable_or("AWS_REGION", variable_or("AWS_DEFAULT_REGION", place.region));
-    const std::string url = endpoint("AWS_ENDPOINT_URL_STS", fmt::format("https://sts.{}.{}", region, place.domain));
-    const http::Request request = form_request(url, {{"Action", "AssumeRoleWithWebIdentity"},
-                                                     {"Version", "2011-06-15"},
-                                                     {"RoleArn", role},
-                                                     {"RoleSessionName", variable_or("AWS_ROLE_SESSION_NAME", "kiln")},
-                                                     {"WebIdentityToken", token}});
-    const CloudAnswer answer = co_await ask_cloud(http_, request, "AWS STS");
-    if (answer.status != 200) {
-      throw io::Error(io::ErrorKind::denied, fmt::format("AWS STS does not let us be {}: status {}: {}", role, answer.status,
-                                                         element(answer.body, "Message")));
-    }
-    AwsKeys keys{element(answer.body, "AccessKeyId"), element(answer.body, "SecretAccessKey"),
-                 element(answer.body, "SessionToken")};
-    if (keys.access_key.empty()) throw io::Error(io::ErrorKind::protocol, "AWS STS gave no keys");
-    co_return keys;
-  }
-
-  Task<std::optional<AwsKeys>> keys_of_container() {
-    std::string url = variable_or("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    const std::string relative = variable_or("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-    if (!relative.empty()) url = "http://169.254.170.2" + relative;
-    if (url.empty()) co_return std::nullopt;
-    http::Request request = get_request(url);
-    std::string authorization = variable_or("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    if (const std::string file = variable_or("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); !file.empty()) {
-      authorization = read_login_file(file, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-    }
-    if (!authorization.empty()) request.headers.set("Authorization", authorization);
-    const std::optional<CloudAnswer> answer = co_await ask_metadata(http_, std::move(request));
-    if (!answer || answer->status != 200) co_return std::nullopt;
-    co_return keys_in(parse_json_object(answer->body, "the container's credentials"), "AccessKeyId", "SecretAccessKey", "Token");
-  }
-
-  // IMDSv2: a session token first.
-  Task<std::optional<AwsKeys>> keys_of_instance() {
-    if (variable_or("AWS_EC2_METADATA_DISABLED") == "true") co_return std::nullopt;
-    std::string base = variable_or("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254");
-    while (base.ends_with('/')) base.pop_back();
-    http::Request session = get_request(base + "/latest/api/token");
-    session.method = "PUT";
-    session.headers.set("X-aws-ec2-metadata-token-ttl-seconds", "300");
-    session.body = http::Body::text("");
-    const std::optional<CloudAnswer> token = co_await ask_metadata(http_, std::move(session));
-    if (!token || token->status != 200) co_return std::nullopt;
-    const std::string roles = base + "/latest/meta-data/iam/security-credentials/";
-    const auto with_token = [&token](const std::string& url) {
-      http::Request request = get_request(url);
-      request.headers.set("X-aws-ec2-metadata-token", token->body);
-      return request;
-    };
-    const std::optional<CloudAnswer> role = co_await ask_metadata(http_, with_token(roles));
-    if (!role || role->status != 200) co_return std::nullopt;
-    const std::string name = role->body.substr(0, role->body.find('\n'));
-    const std::optional<CloudAnswer> answer = co_await ask_metadata(http_, with_token(roles + name));
-    if (!answer || answer->status != 200) co_return std::nullopt;
-    co_return keys_in(parse_json_object(answer->body, "the instance's credentials"), "AccessKeyId", "SecretAccessKey", "Token");
   }
 
   http::Client& http_;

@@ -6,25 +6,16 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "io/base/bytes.hpp"
 #include "oci/image/digest.hpp"
+#include "oci/registry/login/hmac.hpp"
 
 namespace kiln::oci {
 
 namespace {
 
 std::string sha256_hex(const std::string& text) { return std::string(Digest::of(io::as_bytes(text)).hex()); }
-
-std::string hmac(const std::string& key, const std::string& text) {
-  unsigned char bytes[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-       bytes, &size);
-  return {reinterpret_cast<const char*>(bytes), size};
-}
 
 std::string hex(const std::string& bytes) {
   std::string text;
@@ -59,9 +50,10 @@ void sign_aws(io::http::Request& request, const std::string& body, const std::st
   const std::string canonical = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, path, query, lines, names, sha256_hex(body));
   const std::string scope = fmt::format("{}/{}/{}/aws4_request", day, region, service);
   const std::string to_sign = fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", time, scope, sha256_hex(canonical));
-  const std::string key = hmac(hmac(hmac(hmac("AWS4" + keys.secret_key, day), region), service), "aws4_request");
+  const std::string key =
+      hmac_sha256(hmac_sha256(hmac_sha256(hmac_sha256("AWS4" + keys.secret_key, day), region), service), "aws4_request");
   request.headers.set("Authorization", fmt::format("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}",
-                                                   keys.access_key, scope, names, hex(hmac(key, to_sign))));
+                                                   keys.access_key, scope, names, hex(hmac_sha256(key, to_sign))));
 }
 
 }  // namespace kiln::oci

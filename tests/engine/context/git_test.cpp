@@ -46,12 +46,12 @@ TEST(GitContext, Options) {
 }
 
 TEST(RemoteContext, Schemes) {
-  for (const char* text : {"tar:///x.tar.gz", "tar://stdin", "https://host/x.tar.gz", "git://host/x", "http://host/x.git#main"}) {
+  for (const char* text : {"tar:///x.tar.gz", "tar://stdin", "https://host/x.tar.gz", "git://host/x", "http://host/x.git#main",
+                           "s3://b/k", "gs://b", "https://a.blob.core.windows.net/c/b"}) {
     EXPECT_TRUE(is_remote_context(text)) << text;
   }
   for (const char* text : {"/x", ".", "dir:///x"}) EXPECT_FALSE(is_remote_context(text)) << text;
-  for (const char* text : {"s3://b/k", "gs://b/k", "http://host/x.tar.gz"})
-    EXPECT_THROW(is_remote_context(text), io::Error) << text;
+  for (const char* text : {"ftp://host/x.tar.gz", "http://host/x.tar.gz"}) EXPECT_THROW(is_remote_context(text), io::Error) << text;
 }
 
 }  // namespace
