@@ -15,6 +15,7 @@
 
 #include "io/base/error.hpp"
 #include "oci/image/reference.hpp"
+#include "tools/command/bench.hpp"
 #include "tools/command/cache_place.hpp"
 #include "tools/command/check.hpp"
 #include "tools/command/kiln_flags.hpp"
@@ -211,6 +212,7 @@ constexpr const char* commands_help =
     "  kiln build [flags] CONTEXT   build an image from a Dockerfile; kiln build --help lists the flags\n"
     "  kiln check [flags] CONTEXT   check a Dockerfile without building; kiln check --help lists the flags\n"
     "  kiln plan [flags] CONTEXT    show what a build would do and fetch; kiln plan --help lists the flags\n"
+    "  kiln bench strategies        compare snapshot strategies on this machine; with --help: the flags\n"
     "  kiln version                 print the version\n";
 
 }  // namespace
@@ -238,6 +240,7 @@ int kiln_main(int argc, char** argv) {
   if (name == "build") return build_main(rest);
   if (name == "check") return check_main(rest);
   if (name == "plan") return plan_main(rest);
+  if (name == "bench") return bench_main(rest);
   if (name == "version" || name == "--version") {
     fmt::print("kiln v0.1.0\n");
     return 0;
@@ -246,7 +249,7 @@ int kiln_main(int argc, char** argv) {
     fmt::print("{}", commands_help);
     return name.empty() ? 1 : 0;
   }
-  usage(fmt::format("unknown command '{}': kiln build, kiln check, kiln plan, kiln version", name));
+  usage(fmt::format("unknown command '{}': kiln build, kiln check, kiln plan, kiln bench, kiln version", name));
 }
 
 }  // namespace kiln::tools
