@@ -29,7 +29,8 @@ namespace {
 
 constexpr std::size_t longest_line = 16U << 10U;
 
-// Leaders of running commands (loop thread). Other children of ours are orphans that a command left behind.
+// Leaders of running commands, and children to be spared (loop thread). Other children of ours are orphans that a command
+// left behind.
 std::set<pid_t>& leaders() {
   static std::set<pid_t> pids;
   return pids;
@@ -218,6 +219,8 @@ Task<ExitStatus> run_child(Runtime& runtime, Command command) {
   const ExitStatus status = co_await running.run();
   co_return status;
 }
+
+void spare_child(pid_t pid) { leaders().insert(pid); }
 
 Task<Output> run_and_collect(Runtime& runtime, Command command, std::size_t limit) {
   Output output;

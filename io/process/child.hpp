@@ -1,6 +1,8 @@
 // Child processes: started, watched through a pidfd, their output passed on line by line, their whole tree ended.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -45,6 +47,9 @@ struct ExitStatus {
 // (PR_SET_CHILD_SUBREAPER), daemons that moved away too. Cancelling ends the tree (SIGTERM, then SIGKILL after
 // `grace`) and throws Error(cancelled) when all of it is gone. Errors: process (cannot be started).
 Task<ExitStatus> run_child(Runtime& runtime, Command command);
+
+// Loop thread: a child that somebody else started and that goes on beside commands: it is no orphan of theirs.
+void spare_child(pid_t pid);
 
 struct Output {
   ExitStatus status;

@@ -20,6 +20,7 @@
 
 #include "engine/rootfs/disk_writer.hpp"
 #include "io/base/error.hpp"
+#include "io/process/child.hpp"
 
 namespace kiln::tools {
 
@@ -64,11 +65,12 @@ std::string move_to_trash(const std::string& path) {
 void delete_leftovers(const std::string& base) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(base, ignored)) {
-    struct stat status{};
+    struct stat status {};
     const std::string path = entry.path();
     if (!is_work_name(entry.path().filename()) || lstat(path.c_str(), &status) != 0) continue;
     if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || !lock_directory(path)) continue;
-    start_deletion(move_to_trash(path));
+    const pid_t pid = start_deletion(move_to_trash(path));
+    if (pid > 0) io::spare_child(pid);
   }
 }
 
