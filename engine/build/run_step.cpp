@@ -10,7 +10,7 @@ namespace kiln::engine {
 
 using io::Task;
 
-Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t, int id) {
+Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t number, int id) {
   RunRequest request;
   const UserDatabase database = co_await users();
   const Identity identity = resolve_user(database, step.user);
@@ -35,22 +35,34 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t, int 
 
   Rootfs& root = *stage_->rootfs;
   root.push_upper(*stage_->tree);
-  if (!detector_) detector_ = make_detector(session_.request.snapshot_mode, session_.runtime, root);
+  if (!detector_) detector_ = make_detector(session_.request.snapshot_mode, session_.runtime, root, runs_to_come(number));
+  const auto arming = std::chrono::steady_clock::now();
   {
     const PhaseClock::Activity snapshot(session_.clock, "snapshot");
     co_await detector_->arm(root, *stage_->tree);
   }
+  const auto armed = std::chrono::steady_clock::now();
   const io::ExitStatus status = co_await execute(step, std::move(request));
   if (!status.ok()) {
     throw io::Error(io::ErrorKind::process, status.signal != 0 ? fmt::format("the command was ended by signal {}", status.signal)
                                                                : fmt::format("the command failed with exit code {}", status.code))
         .set_exit_code(status.code);
   }
+  const auto ended = std::chrono::steady_clock::now();
   const PhaseClock::Activity snapshot(session_.clock, "snapshot");
   const Tree before = *stage_->tree;
   Changes changes = co_await detector_->detect(root, *stage_->tree);
   root.leave_out_bare(before, *stage_->tree, changes);
+  snapshot_took_ = armed - arming + (std::chrono::steady_clock::now() - ended);
   co_return changes;
+}
+
+// RUNs from step `number` on that may be watched together: what is linked into an ignored path cannot be.
+std::size_t StageRunner::Steps::runs_to_come(std::size_t number) const {
+  if (!session_.request.ignore_paths.empty()) return 1;
+  const auto first = resolved_.steps.begin() + static_cast<std::ptrdiff_t>(number);
+  const auto is_run = [](const Step& step) { return std::holds_alternative<RunStep>(step.action); };
+  return static_cast<std::size_t>(std::count_if(first, resolved_.steps.end(), is_run));
 }
 
 // With its mounts, which are given up whatever happens.

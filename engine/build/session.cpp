@@ -124,9 +124,9 @@ io::Task<const SandboxChoice*> Session::choose_sandbox() {
     SandboxRequest wanted;
     wanted.wanted = request.sandbox;
     wanted.force = request.force;
-    wanted.allow_overlay = request.allow_overlay && request.snapshot_mode != SnapshotMode::full &&
-                           request.snapshot_mode != SnapshotMode::redo && request.snapshot_mode != SnapshotMode::time &&
-                           request.snapshot_mode != SnapshotMode::inode_ctime;
+    // A mode that was asked for by name looks at one directory and not at a stack of them.
+    wanted.allow_overlay = request.allow_overlay &&
+                           (request.snapshot_mode == SnapshotMode::automatic || request.snapshot_mode == SnapshotMode::overlay);
     wanted.work_directory = request.work_directory;
     std::exception_ptr failure;
     try {

@@ -29,6 +29,10 @@ void refuse_file(const Tree& tree, const std::string& path) {
   }
 }
 
+std::string count_of(const Changes& changes) {
+  return fmt::format("{} {}", changes.size(), changes.size() == 1 ? "change" : "changes");
+}
+
 }  // namespace
 
 Progress::StepInfo StageRunner::Steps::info_of(Session& session, const StageResult& stage, const ResolvedStage& resolved,
@@ -62,6 +66,7 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
   std::optional<io::Error> failure;
   try {
     Changes changes;
+    snapshot_took_.reset();
     if (const auto* run = std::get_if<RunStep>(&step.action)) {
       changes = co_await perform(*run, number, info.id);
     } else if (const auto* copy = std::get_if<CopyStep>(&step.action)) {
@@ -74,7 +79,7 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
     if (entry.created.empty()) {
       entry.created = created_text(session_.request.single_snapshot ? seconds_now() : stage_->layers.back()->created);
     }
-    session_.progress.step_finished(info.id, std::chrono::steady_clock::now() - started, fmt::format("{} changes", changes.size()));
+    session_.progress.step_finished(info.id, std::chrono::steady_clock::now() - started, note_on(changes));
   } catch (...) {
     failure = io::as_error(std::current_exception());
   }
@@ -84,6 +89,13 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
     session_.progress.step_failed(info.id, failure->message());
   }
   throw *failure;
+}
+
+// What a step's line in the log ends with.
+std::string StageRunner::Steps::note_on(const Changes& changes) const {
+  if (!snapshot_took_) return count_of(changes);
+  const double milliseconds = std::chrono::duration<double, std::milli>(*snapshot_took_).count();
+  return fmt::format("{}, {} snapshot {:.1f} ms", count_of(changes), detector_->name(), milliseconds);
 }
 
 // A layer for the step, or a note for the one layer at the end.
@@ -111,7 +123,8 @@ Changes StageRunner::Steps::accumulated() const {
 }
 
 Task<void> StageRunner::Steps::capture(Changes changes, const std::string& key) {
-  const auto capture = start_capture(session_, *stage_->tree, std::move(changes), stage_->format);
+  const auto capture = start_capture(session_, *stage_->tree, changes, stage_->format);
+  if (detector_) detector_->keep_captured(*stage_->tree, changes, capture->layer->blob);
   stage_->layers.push_back(capture->layer);
   const bool published = runner_.published_.contains(index_);
   if (published) runner_.publisher_.push_layer(capture->layer);

@@ -34,6 +34,7 @@ class StageRunner::Steps {
  private:
   io::Task<void> run_step(std::size_t number);
   io::Task<Changes> perform(const RunStep& step, std::size_t number, int id);
+  std::size_t runs_to_come(std::size_t number) const;
   io::Task<io::ExitStatus> execute(const RunStep& step, RunRequest request);
   io::Task<Changes> perform(const CopyStep& step, std::size_t number, int id);
   io::Task<Changes> perform(const WorkdirStep& step, std::size_t number, int id);
@@ -47,6 +48,7 @@ class StageRunner::Steps {
   io::Task<UserDatabase> users();
   io::Task<std::string> read_text(const std::string& path);
   io::Task<CopyRules> rules_for(const CopyStep& step);
+  std::string note_on(const Changes& changes) const;
   io::Task<void> record(const Changes& changes, std::size_t number);
   io::Task<void> capture(Changes changes, const std::string& key);
   Changes accumulated() const;
@@ -65,8 +67,9 @@ class StageRunner::Steps {
   Tree before_all_;                // for --single-snapshot
   std::set<std::string> touched_;
   std::unique_ptr<Detector> detector_;
-  std::unique_ptr<RootReading> reading_;             // in place, while files of another stage are read
-  std::map<std::string, std::string> mount_copies_;  // sources of RUN --mount as files of their own, for later RUNs too
+  std::optional<std::chrono::nanoseconds> snapshot_took_;  // of the step that is running: arming and detecting
+  std::unique_ptr<RootReading> reading_;                   // in place, while files of another stage are read
+  std::map<std::string, std::string> mount_copies_;        // sources of RUN --mount as files of their own, for later RUNs too
 };
 
 }  // namespace kiln::engine

@@ -126,10 +126,18 @@ void keep_exact_values(const Node& before, Node& now) {
   if (before.xattrs && !now.xattrs && same_file && !written && !may_set_capabilities()) now.xattrs = before.xattrs;
 }
 
-bool same_bytes(const Content& a, const Content& b, std::uint64_t size) {
-  const io::UniqueFd first = io::open_beneath(a.directory->directory.get(), a.path, O_RDONLY | O_NONBLOCK);
-  const io::UniqueFd second = io::open_beneath(b.directory->directory.get(), b.path, O_RDONLY | O_NONBLOCK);
-  if (!first || !second) return false;
+bool holds(const io::UniqueFd& file, std::string_view bytes) {
+  std::string read(bytes.size(), '\0');
+  return pread(file.get(), read.data(), read.size(), 0) == static_cast<ssize_t>(bytes.size()) && read == bytes;
+}
+
+// `original` is inline or a file, `now` a file.
+bool same_bytes(const Content& original, const Content& now, std::uint64_t size) {
+  const io::UniqueFd second = io::open_beneath(now.directory->directory.get(), now.path, O_RDONLY | O_NONBLOCK);
+  if (!second) return false;
+  if (original.inline_bytes) return holds(second, original.inline_bytes->bytes);
+  const io::UniqueFd first = io::open_beneath(original.directory->directory.get(), original.path, O_RDONLY | O_NONBLOCK);
+  if (!first) return false;
   std::vector<char> left(128U << 10U), right(128U << 10U);
   for (std::uint64_t offset = 0; offset < size;) {
     const ssize_t count = pread(first.get(), left.data(), left.size(), static_cast<off_t>(offset));
@@ -173,7 +181,7 @@ class Comparison {
     result.changed = false;
     if (result.node.type != FileType::regular) return result;
     const Content original = source_.original ? source_.original(entry.path) : Content();
-    result.changed = !original.directory || !same_bytes(original, result.node.content, result.node.size);
+    result.changed = !original.known() || !same_bytes(original, result.node.content, result.node.size);
     if (!result.changed) result.node.content = before->content;
     return result;
   }
@@ -200,10 +208,6 @@ class Comparison {
       if (tree_.remove(path)) changes.push_back({Change::Kind::remove, path});
     }
     for (auto& item : compared_) {
-      if (item.path.empty()) {
-        tree_.update("", [&](Node& root) { root.stamp = item.node.stamp; });
-        continue;
-      }
       if (item.changed) changes.push_back({Change::Kind::put, item.path});
       tree_.put(item.path, std::move(item.node));
     }

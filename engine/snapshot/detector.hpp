@@ -7,6 +7,9 @@
 //   inode-ctime  default: inode, ctime, size, mode and owner of every entry, by statx on threads. ctime cannot be forged.
 //                arm() waits until the clock has ticked past the newest stamp, so that no later change can carry an old
 //                ctime (the race that git calls "racily clean").
+//   watch        inotify on every directory, kept from one RUN to the next, names the directories in which something happened;
+//                only those are compared, as above. Where inotify cannot tell for sure (its queue or the limit of watches
+//                overflows, a file came and went that may have been another name of one that stays), everything is.
 //   overlay      a walk of the upper directory. Only for a Rootfs of that shape.
 //   full         Kaniko's "full": reads and hashes (XXH3) every file before and after.
 //   redo         Kaniko's "redo": mtime, size, mode and owner; content is not read.
@@ -22,24 +25,29 @@
 #include "engine/rootfs/rootfs.hpp"
 #include "engine/tree/tree.hpp"
 #include "io/loop/runtime.hpp"
+#include "oci/blob/spool.hpp"
 
 namespace kiln::engine {
 
-enum class SnapshotMode { automatic, inode_ctime, overlay, full, redo, time };
+enum class SnapshotMode { automatic, inode_ctime, watch, overlay, full, redo, time };
 
 std::string_view name_of(SnapshotMode mode);
 
 class Detector {
  public:
   virtual ~Detector() = default;
+  virtual std::string_view name() const noexcept = 0;  // as name_of() has it
   // Before a RUN: everything on disk is as `tree` says.
   virtual io::Task<void> arm(const Rootfs& root, const Tree& tree) = 0;
   // After it: brings `tree` up to date (metadata, stamps, contents that point into the Rootfs, hard links) and gives what
   // changed. Files that a RUN touched without changing anything are not in it.
   virtual io::Task<Changes> detect(Rootfs& root, Tree& tree) = 0;
+  // What detect() gave is in the layer `blob` too, where it stays readable when a later RUN writes over the disk.
+  virtual void keep_captured(const Tree& /*tree*/, const Changes& /*changes*/, const oci::SpoolBlobPtr& /*blob*/) {}
 };
 
-// automatic: overlay for a Rootfs of that shape, else inode-ctime.
-std::unique_ptr<Detector> make_detector(SnapshotMode mode, io::Runtime& runtime, const Rootfs& root);
+// automatic: overlay for a Rootfs of that shape; else watch for a stage of many RUNs, as watching costs about as much as one
+// comparison of everything, once, and inode-ctime for one of few. `runs`: how many there will be.
+std::unique_ptr<Detector> make_detector(SnapshotMode mode, io::Runtime& runtime, const Rootfs& root, std::size_t runs = 1);
 
 }  // namespace kiln::engine

@@ -2,18 +2,15 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
-#include <cstring>
-#include <memory>
 #include <mutex>
 
 #include <fmt/format.h>
 
+#include "engine/rootfs/entry_writer.hpp"
 #include "io/base/error.hpp"
 #include "io/file/open_beneath.hpp"
 #include "io/loop/task_group.hpp"
@@ -25,40 +22,75 @@ namespace {
 // Directories that wait for a thread. A walk ends when none waits and none is being read.
 class WorkList {
  public:
-  void add(std::string path) {
-    {
-      const std::lock_guard lock(mutex_);
-      waiting_.push_back(std::move(path));
-    }
-    changed_.notify_one();
-  }
+  explicit WorkList(std::string first) { waiting_.push_back(std::move(first)); }
+
+  // The next directory; false at the end of the walk.
   bool take(std::string& path) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !waiting_.empty() || active_ == 0 || failed_; });
-    if (waiting_.empty() || failed_) return false;
-    path = std::move(waiting_.back());
-    waiting_.pop_back();
-    ++active_;
-    return true;
+    return take(lock, path);
   }
-  void done(bool failed) {
-    {
-      const std::lock_guard lock(mutex_);
-      --active_;
-      failed_ = failed_ || failed;
-    }
+
+  // The same for a thread that has read one and found others in it.
+  bool exchange(std::vector<std::string>& found, std::string& path) {
+    std::unique_lock lock(mutex_);
+    --reading_;
+    std::move(found.begin(), found.end(), std::back_inserter(waiting_));
+    found.clear();
+    return take(lock, path);
+  }
+
+  void fail() {
+    const std::lock_guard lock(mutex_);
+    failed_ = true;
     changed_.notify_all();
   }
 
  private:
+  bool take(std::unique_lock<std::mutex>& lock, std::string& path) {
+    while (waiting_.empty() && reading_ > 0 && !failed_) {
+      ++idle_;
+      changed_.wait(lock);
+      --idle_;
+    }
+    if (waiting_.empty() || failed_) {
+      changed_.notify_all();
+      return false;
+    }
+    path = std::move(waiting_.back());
+    waiting_.pop_back();
+    ++reading_;
+    if (idle_ > 0 && !waiting_.empty()) changed_.notify_one();
+    return true;
+  }
+
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> waiting_;  // guarded by mutex_, as are the following
-  unsigned active_ = 0;
+  unsigned reading_ = 0;
+  unsigned idle_ = 0;
   bool failed_ = false;
 };
 
-DiskEntry entry_of(std::string path, const struct stat& status) {
+void walk(int root, const ProtectedPaths& keep, WorkList& work, DiskVisitor& visitor) {
+  DiskReader reader(root, keep);
+  std::string path;
+  std::vector<std::string> below;
+  try {
+    for (bool more = work.take(path); more; more = work.exchange(below, path)) reader.read(path, visitor, below);
+  } catch (...) {
+    work.fail();
+    throw;
+  }
+}
+
+io::Task<void> run_worker(io::Runtime& runtime, int root, const ProtectedPaths& keep, WorkList& work, DiskVisitor& visitor) {
+  auto walking = [root, &keep, &work, &visitor] { walk(root, keep, work, visitor); };
+  co_await io::offload(runtime.cpu(), walking);
+}
+
+}  // namespace
+
+DiskEntry disk_entry(std::string path, const struct stat& status) {
   DiskEntry entry;
   entry.path = std::move(path);
   entry.stamp = stamp_of(status);
@@ -69,84 +101,44 @@ DiskEntry entry_of(std::string path, const struct stat& status) {
   return entry;
 }
 
-class Walker {
- public:
-  Walker(int root, const ProtectedPaths& keep, const WalkVisitor& visitor) : root_(root), keep_(keep), visitor_(visitor) {}
-
-  void start() {
-    struct stat status{};
-    if (fstat(root_, &status) != 0) io::throw_errno(errno, "reading the root file system");
-    visitor_.entry(0, entry_of("", status));
-    work_.add("");
-  }
-
-  void run(unsigned worker) {
-    std::string path;
-    while (work_.take(path)) {
-      bool failed = true;
-      try {
-        read_directory(worker, path);
-        failed = false;
-      } catch (...) {
-        work_.done(failed);
-        throw;
-      }
-      work_.done(failed);
-    }
-  }
-
- private:
-  void read_directory(unsigned worker, const std::string& path) {
-    io::UniqueFd fd = io::open_beneath(root_, path, O_RDONLY | O_DIRECTORY | O_NOATIME);
-    if (!fd && errno == EPERM) fd = io::open_beneath(root_, path, O_RDONLY | O_DIRECTORY);
-    if (!fd) io::throw_errno(errno, fmt::format("reading directory '/{}' of the root file system", path));
-    const int number = fd.get();
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(fd.release()), closedir);
-    DirectoryListing listing;
-    listing.path = path;
-    while (const dirent* item = readdir(stream.get())) {
-      const std::string_view name = item->d_name;
-      if (name == "." || name == ".." || item->d_type == DT_SOCK) continue;
-      visit(worker, number, listing, name);
-    }
-    if (!visitor_.listing) return;
-    std::sort(listing.names.begin(), listing.names.end());
-    visitor_.listing(worker, listing);
-  }
-
-  void visit(unsigned worker, int directory, DirectoryListing& listing, std::string_view name) {
-    std::string path = listing.path.empty() ? std::string(name) : fmt::format("{}/{}", listing.path, name);
-    if (!keep_.empty() && keep_.covers(path)) return;
-    struct stat status{};
-    const std::string name_text(name);
-    if (fstatat(directory, name_text.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno == ENOENT) return;
-      io::throw_errno(errno, fmt::format("reading the state of '/{}'", path));
-    }
-    if (S_ISSOCK(status.st_mode)) return;
-    listing.names.emplace_back(name);
-    visitor_.entry(worker, entry_of(path, status));
-    if (S_ISDIR(status.st_mode)) work_.add(std::move(path));
-  }
-
-  int root_;
-  const ProtectedPaths& keep_;
-  const WalkVisitor& visitor_;
-  WorkList work_;
-};
-
-io::Task<void> run_worker(io::Runtime& runtime, Walker& walker, unsigned worker) {
-  auto work = [&walker, worker] { walker.run(worker); };
-  co_await io::offload(runtime.cpu(), work);
+std::string join_path(std::string_view directory, std::string_view name) {
+  std::string path;
+  path.reserve(directory.size() + 1 + name.size());
+  path.append(directory);
+  if (!directory.empty()) path += '/';
+  path.append(name);
+  return path;
 }
 
-}  // namespace
+bool DiskReader::read(const std::string& path, DiskVisitor& visitor, std::vector<std::string>& below) {
+  io::UniqueFd fd = io::open_beneath(root_, path, O_RDONLY | O_DIRECTORY | O_NOATIME);
+  if (!fd && errno == EPERM) fd = io::open_beneath(root_, path, O_RDONLY | O_DIRECTORY);
+  if (!fd && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return false;
+  if (!fd) io::throw_errno(errno, fmt::format("reading directory '/{}' of the root file system", path));
+  const int number = fd.get();
+  const bool ask = keep_.below(path);
+  visitor.enter(path);
+  const auto visit = [&](const io::DirectoryName& name) {
+    if (name.type == DT_SOCK || (ask && keep_.covers(join_path(path, name.text)))) return;
+    struct stat status{};
+    if (fstatat(number, name.text.data(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) return;
+      io::throw_errno(errno, fmt::format("reading the state of '/{}'", join_path(path, name.text)));
+    }
+    if (S_ISSOCK(status.st_mode)) return;
+    visitor.entry(name.text, status);
+    if (S_ISDIR(status.st_mode)) below.push_back(join_path(path, name.text));
+  };
+  const int error = names_.read(number, visit);
+  if (error != 0) io::throw_errno(error, fmt::format("reading directory '/{}' of the root file system", path));
+  visitor.leave(number);
+  return true;
+}
 
-io::Task<void> walk_disk(io::Runtime& runtime, int root, const ProtectedPaths& keep, WalkVisitor visitor) {
-  Walker walker(root, keep, visitor);
-  walker.start();
+io::Task<void> walk_disk(io::Runtime& runtime, int root, const ProtectedPaths& keep, std::vector<DiskVisitor*> visitors) {
+  WorkList work("");
   io::TaskGroup group(runtime.executor());
-  for (unsigned worker = 0; worker < runtime.cpu().size(); ++worker) group.spawn(run_worker(runtime, walker, worker));
+  for (DiskVisitor* visitor : visitors) group.spawn(run_worker(runtime, root, keep, work, *visitor));
   co_await group.join();
 }
 

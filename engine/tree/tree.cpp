@@ -66,7 +66,7 @@ Tree::Tree() : root_(std::make_shared<Entry>()) { root_->node = default_director
 
 const Node& Tree::root() const { return root_->node; }
 
-const Node* Tree::find(std::string_view path) const {
+const Tree::Entry* Tree::entry_at(std::string_view path) const {
   const Entry* entry = root_.get();
   while (!path.empty()) {
     const std::string_view name = take_component(path);
@@ -74,7 +74,26 @@ const Node* Tree::find(std::string_view path) const {
     if (!entry->has(at, name)) return nullptr;
     entry = entry->children[at].entry.get();
   }
-  return &entry->node;
+  return entry;
+}
+
+const Node* Tree::find(std::string_view path) const {
+  const Entry* entry = entry_at(path);
+  return entry ? &entry->node : nullptr;
+}
+
+Tree::View Tree::view(std::string_view path) const { return View(entry_at(path)); }
+
+FileType Tree::View::type() const { return entry_->node.type; }
+DiskStamp Tree::View::stamp() const { return entry_->node.stamp; }
+std::size_t Tree::View::count() const { return entry_ ? entry_->children.size() : 0; }
+std::string_view Tree::View::name(std::size_t number) const { return entry_->children[number].name; }
+Tree::View Tree::View::child(std::size_t number) const { return View(entry_->children[number].entry.get()); }
+
+std::size_t Tree::View::position(std::string_view name) const {
+  if (!entry_) return 0;
+  const std::size_t at = entry_->position(name);
+  return entry_->has(at, name) ? at : entry_->children.size();
 }
 
 void Tree::put(std::string_view path, Node node) {
@@ -133,28 +152,16 @@ void Tree::remove_children(std::string_view path) {
 }
 
 std::vector<std::string> Tree::children(std::string_view path) const {
-  const Entry* entry = root_.get();
-  while (!path.empty()) {
-    const std::string_view name = take_component(path);
-    const std::size_t at = entry->position(name);
-    if (!entry->has(at, name)) return {};
-    entry = entry->children[at].entry.get();
-  }
+  const View directory = view(path);
   std::vector<std::string> names;
-  names.reserve(entry->children.size());
-  for (const auto& child : entry->children) names.push_back(child.name);
+  names.reserve(directory.count());
+  for (std::size_t i = 0; i < directory.count(); ++i) names.emplace_back(directory.name(i));
   return names;
 }
 
 void Tree::walk(std::string_view path, const std::function<bool(const std::string&, const Node&)>& visit) const {
-  const Entry* start = root_.get();
-  std::string_view rest = path;
-  while (!rest.empty()) {
-    const std::string_view name = take_component(rest);
-    const std::size_t at = start->position(name);
-    if (!start->has(at, name)) return;
-    start = start->children[at].entry.get();
-  }
+  const Entry* start = entry_at(path);
+  if (!start) return;
   // A stack instead of recursion: trees come from outside and may be deep.
   struct Open {
     const Entry* entry;

@@ -84,13 +84,38 @@ class Tree {
   // from `visit` leaves a directory's children out.
   void walk(std::string_view path, const std::function<bool(const std::string& path, const Node& node)>& visit) const;
 
+  // An entry looked at where it is, for passes over many: no path is built and no node copied.
+  class View;
+  View view(std::string_view path) const;  // none if there is no such path
+
   std::size_t size() const;  // nodes, the root included; O(n)
 
   std::uint64_t new_link_id() const;  // unused in every Tree of this process
 
  private:
   struct Entry;
+  const Entry* entry_at(std::string_view path) const;
   std::shared_ptr<Entry> root_;
+};
+
+// Valid until the Tree it came from is changed or gone.
+class Tree::View {
+ public:
+  View() = default;  // none
+  explicit operator bool() const noexcept { return entry_ != nullptr; }
+  FileType type() const;
+  DiskStamp stamp() const;
+
+  // Children, numbered in the byte order of their names; a View of none and one of a file have no child.
+  std::size_t count() const;
+  std::string_view name(std::size_t number) const;
+  View child(std::size_t number) const;
+  std::size_t position(std::string_view name) const;  // count() if there is none of that name
+
+ private:
+  friend class Tree;
+  explicit View(const Entry* entry) : entry_(entry) {}
+  const Entry* entry_ = nullptr;
 };
 
 // Resolves `path` inside the tree as the kernel would with the tree as root: symlinks followed (at most 40), absolute

@@ -55,6 +55,8 @@ COPY dir/a* hello.txt ./
 COPY hello.txt /link/through
 ADD archive.tar.xz /unpacked
 RUN cat /srv/out.txt && rm /bin/env && rm /bin/pwd && ln -s /bin/busybox /bin/pwd && mv /opt/data/two /opt/data/three && touch /new && id > /id
+RUN echo kept > /keep && ln /keep /keep2
+RUN rm /keep2 && chmod 600 /new && chmod 644 /new && echo x >> /id
 USER app
 RUN id > /tmp/id && pwd > /tmp/pwd && echo "$HOME" > /tmp/home && chown app /tmp/id
 ENTRYPOINT ["/bin/cat"]
@@ -71,6 +73,7 @@ root="$WORK/bundle/rootfs"
 check "RUN's output and ENV" same "$(cat "$root/srv/out.txt")" "$(printf 'built 1 b d e\nmore')"
 check "removed in RUN" test ! -e "$root/bin/env"
 check "a link replaced by another in RUN" same "$(readlink "$root/bin/pwd")" /bin/busybox
+check "one of two names removed in RUN" test -e "$root/keep" -a ! -e "$root/keep2"
 check "moved in RUN" same "$(cat "$root/opt/data/three")" data
 check "a directory emptied by RUN has no content" test ! -e "$root/srv/by"
 check "ignored files stay out" test ! -e "$root/context/node_modules" -a ! -e "$root/context/drop.md" -a -e "$root/context/keep.md"
@@ -97,7 +100,7 @@ check "reproducible, overlay" reproducible overlay
 expected=$(digest_of t/same:overlay)
 check "reproducible, no overlay" reproducible plain --no-overlay
 check "digest without overlay" same "$(digest_of t/same:plain)" "$expected"
-for mode in full redo time; do
+for mode in full redo time watch; do
   check "reproducible, $mode" reproducible "$mode" --snapshot-mode "$mode"
   check "digest with $mode" same "$(digest_of "t/same:$mode")" "$expected"
 done
@@ -108,6 +111,10 @@ if [ -x "$build/image/kaniko/executor" ]; then
       --cwd /workspace -- /kaniko/executor -d "$REGISTRY/t/same:$profile" --registry-map "docker.io=$REGISTRY" --reproducible --log-format text
     check "digest in place ($profile)" same "$(digest_of "t/same:$profile")" "$expected"
   done
+  check "in place, watching" "$here/pod/run_in_pod" --profile crio --rootfs "$build/image" --bind "$WORK/context:/workspace" \
+    --cwd /workspace -- /kaniko/executor -d "$REGISTRY/t/same:watching" --registry-map "docker.io=$REGISTRY" --reproducible \
+    --log-format text --snapshot-mode watch
+  check "digest in place, watching" same "$(digest_of t/same:watching)" "$expected"
 fi
 
 # What the registry has is not sent again.

@@ -147,6 +147,7 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   if (const std::string platform = flags.text("platform"); !platform.empty()) request.platform = oci::parse_platform(platform);
   request.digest_file = flags.text("digest-file");
   request.reproducible = flags.boolean("reproducible");
+  request.snapshot_mode = parse_snapshot_mode(flags.text("snapshot-mode"));
   request.sandbox = parse_sandbox(flags.text("sandbox"));
   request.work_directory = flags.text("work-dir");
   resolve_registries(request.registries, flags);

@@ -55,6 +55,7 @@ constexpr auto flags = std::to_array<Flag>({
     {"image-format", 0, text, "", "kiln's own: docker or oci; unset: as the base"},
     {"digest-file", 0, text, "", "kiln's own: write the manifest's digest"},
     {"reproducible", 0, boolean, "false", "kiln's own: all times fixed; layers of the base stay as they are"},
+    {"snapshot-mode", 0, text, "", "kiln's own: full, redo, time or watch; unset: the fastest that misses nothing"},
     {"sandbox", 0, text, "", "kiln's own: how RUN is executed, userns or in-place; unset: probed"},
     {"memory-budget", 0, text, "96m", "kiln's own: bytes of buffers (k, m, g)"},
     {"work-dir", 0, text, "", "kiln's own: where spool and root file systems are kept while building"},

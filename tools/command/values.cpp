@@ -73,8 +73,9 @@ std::optional<oci::ImageFormat> parse_image_format(const std::string& flag, cons
 engine::SnapshotMode parse_snapshot_mode(const std::string& text) {
   using engine::SnapshotMode;
   if (text.empty()) return SnapshotMode::automatic;
-  return choose<SnapshotMode>("--snapshot-mode", text,
-                              {{"full", SnapshotMode::full}, {"redo", SnapshotMode::redo}, {"time", SnapshotMode::time}});
+  return choose<SnapshotMode>(
+      "--snapshot-mode", text,
+      {{"full", SnapshotMode::full}, {"redo", SnapshotMode::redo}, {"time", SnapshotMode::time}, {"watch", SnapshotMode::watch}});
 }
 
 std::optional<engine::SandboxKind> parse_sandbox(const std::string& text) {

@@ -1,0 +1,23 @@
+// The detectors behind make_detector(), which chooses.
+#pragma once
+
+#include <memory>
+
+#include "engine/snapshot/detector.hpp"
+#include "engine/snapshot/scan.hpp"
+
+namespace kiln::engine {
+
+// Compares every entry on disk with the Tree's stamps: inode_ctime, redo, time.
+std::unique_ptr<Detector> make_scan_detector(io::Runtime& runtime, SnapshotMode mode);
+// Compares those in directories in which inotify saw something happen.
+std::unique_ptr<Detector> make_watch_detector(io::Runtime& runtime);
+// The same by mtime and size, and the contents of what they do not give away.
+std::unique_ptr<Detector> make_content_detector(io::Runtime& runtime);
+// Reads what changed off the overlay's upper directory.
+std::unique_ptr<Detector> make_overlay_detector(io::Runtime& runtime);
+
+// Waits until the file system's clock has ticked past now: a change that comes later cannot carry a stamp's ctime.
+io::Task<void> wait_for_tick();
+
+}  // namespace kiln::engine
