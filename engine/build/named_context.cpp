@@ -39,6 +39,15 @@ Task<Tree> read_context(Session& session, std::string name, std::string value) {
   co_return tree;
 }
 
+Changes everything_in(const Tree& tree) {
+  Changes changes;
+  tree.walk("", [&changes](const std::string& path, const Node&) {
+    if (!path.empty()) changes.push_back({Change::Kind::put, path});
+    return true;
+  });
+  return changes;
+}
+
 }  // namespace
 
 Task<StageResultPtr> StageRunner::load_context(Source source) {
@@ -63,21 +72,22 @@ Task<StageResultPtr> StageRunner::load_context(Source source) {
 }
 
 // FROM a context that is no image: its files are the first layer.
-Task<void> StageRunner::add_context_layer(StageResultPtr stage, std::string name) {
-  Changes changes;
-  stage->tree->walk("", [&changes](const std::string& path, const Node&) {
-    if (!path.empty()) changes.push_back({Change::Kind::put, path});
-    return true;
-  });
-  if (session_.cache) stage->key = co_await fingerprint(session_.runtime, *stage->tree, changes);
-  if (changes.empty()) co_return;
-  const auto capture = start_capture(session_, *stage->tree, std::move(changes), stage->format);
-  stage->layers.push_back(capture->layer);
+Task<void> StageRunner::prepare_context_base(const PlannedStage& stage, StageInput& input, std::string& key) {
+  const StageResultPtr base = co_await base_of(stage);
+  const Changes files = everything_in(*base->tree);
+  if (files.empty()) co_return;
+  if (caching()) key = co_await fingerprint(session_.runtime, *base->tree, files);
   oci::History entry;
-  entry.created = session_.fixed_created.empty() ? created_text(capture->layer->created) : session_.fixed_created;
-  entry.created_by = "context " + name;
+  entry.created = session_.created;
+  entry.created_by = "context " + stage.base.context;
   entry.comment = "buildkit.exporter.image.v0";
-  stage->config.history.push_back(std::move(entry));
+  input.base.history.push_back(std::move(entry));
+}
+
+void StageRunner::add_context_layer(StageResult& stage) {
+  Changes files = everything_in(*stage.tree);
+  if (files.empty()) return;
+  stage.layers.push_back(start_capture(session_, *stage.tree, std::move(files), stage.format)->layer);
 }
 
 std::set<std::string> local_contexts(const std::map<std::string, std::string>& named_contexts) {

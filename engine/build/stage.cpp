@@ -16,7 +16,6 @@ namespace kiln::engine {
 
 using io::Task;
 
-// Every needed stage is started; each waits for what it is built on.
 Task<StageResultPtr> StageRunner::run() {
   for (int index = session_.plan.target;;) {
     published_.insert(index);
@@ -24,18 +23,27 @@ Task<StageResultPtr> StageRunner::run() {
     if (base.kind != Source::Kind::stage) break;
     index = base.stage;
   }
-  io::TaskGroup group(session_.runtime.executor());
+  const io::Executor& executor = session_.runtime.executor();
   for (const auto& stage : session_.plan.stages) {
     if (!stage.needed) continue;
-    stages_[stage.index] = std::make_unique<Pending>(session_.runtime.executor());
+    prepared_[stage.index] = std::make_unique<Pending<PreparedStage>>(executor);
+    demand_[stage.index] = 0;
   }
+  io::TaskGroup group(executor);
   // Warnings come when they come; a build that they are to fail must not have begun.
   if (findings_are_errors(session_)) {
     co_await check_file();
   } else {
     group.spawn(check_file());
   }
-  for (const auto& stage : stages_) group.spawn(run_and_publish(stage.first));
+  for (const auto& stage : demand_) group.spawn(prepare(stage.first));
+  if (caching()) {
+    co_await group.join();
+    demand_ = decide();
+    report_skipped(demand_);
+  }
+  for (const auto& stage : demand_) stages_[stage.first] = std::make_unique<Pending<StageResult>>(executor);
+  for (const auto& stage : demand_) group.spawn(run_and_publish(stage.first));
   co_await group.join();
   co_return stages_[session_.plan.target]->result;
 }
@@ -56,7 +64,7 @@ Task<void> StageRunner::check_file() {
 }
 
 Task<void> StageRunner::run_and_publish(int index) {
-  Pending& pending = *stages_.at(index);
+  Pending<StageResult>& pending = *stages_.at(index);
   try {
     pending.result = co_await run_stage(index);
   } catch (...) {
@@ -67,13 +75,13 @@ Task<void> StageRunner::run_and_publish(int index) {
 }
 
 Task<StageResultPtr> StageRunner::wait_for(int index) {
-  // A stage that only an ONBUILD trigger names was not known to be needed.
+  // As in prepared_stage().
   if (!stages_.contains(index)) {
-    stages_[index] = std::make_unique<Pending>(session_.runtime.executor());
+    stages_[index] = std::make_unique<Pending<StageResult>>(session_.runtime.executor());
     co_await run_and_publish(index);
   }
-  Pending& pending = *stages_.at(index);
-  while (!pending.result && !pending.error) co_await pending.changed.wait();
+  Pending<StageResult>& pending = *stages_.at(index);
+  while (!pending.ended()) co_await pending.changed.wait();
   if (pending.error) throw io::Error(io::ErrorKind::cancelled, "a stage that this one needs failed");
   co_return pending.result;
 }
@@ -102,8 +110,8 @@ Task<StageResultPtr> StageRunner::outside_source(const Source& source) {
   const std::string name = source.kind == Source::Kind::image ? source.image.text() : "context " + source.context;
   auto& slot = outside_[name + " " + source.platform.text()];
   if (!slot) {
-    slot = std::make_unique<Pending>(session_.runtime.executor());
-    Pending& loading = *slot;
+    slot = std::make_unique<Pending<StageResult>>(session_.runtime.executor());
+    Pending<StageResult>& loading = *slot;
     try {
       loading.result = co_await load_outside(source);
     } catch (...) {
@@ -111,8 +119,8 @@ Task<StageResultPtr> StageRunner::outside_source(const Source& source) {
     }
     loading.changed.notify_all();
   }
-  Pending& pending = *slot;
-  while (!pending.result && !pending.error) co_await pending.changed.wait();
+  Pending<StageResult>& pending = *slot;
+  while (!pending.ended()) co_await pending.changed.wait();
   if (pending.error) std::rethrow_exception(pending.error);
   co_return pending.result;
 }
@@ -153,18 +161,10 @@ Task<StageResultPtr> StageRunner::base_of(const PlannedStage& stage) {
 
 // What the step reads besides the build context, once it is there.
 Task<std::vector<StageResultPtr>> StageRunner::load_sources(const Step& step) {
-  std::vector<Source> named;
-  if (const auto* copy = std::get_if<CopyStep>(&step.action)) {
-    if (copy->from) named.push_back(*copy->from);
-  } else if (const auto* run = std::get_if<RunStep>(&step.action)) {
-    for (const auto& mount : run->mounts) {
-      if (mount.from) named.push_back(*mount.from);
-    }
-  }
   std::vector<StageResultPtr> sources;
   std::exception_ptr failure;
   try {
-    for (const auto& source : named) {
+    for (const auto& source : sources_of(step)) {
       StageResultPtr loaded = co_await start_from(source);
       sources.push_back(std::move(loaded));
     }
@@ -274,6 +274,7 @@ Task<void> StageRunner::wait_for_sources(const ResolvedStage& resolved, std::siz
 
 Task<StageResultPtr> StageRunner::run_stage(int index) {
   const PlannedStage& planned = session_.plan.stages[static_cast<std::size_t>(index)];
+  const PreparedStagePtr prepared = co_await prepared_stage(index);
   const StageResultPtr base = co_await base_of(planned);
   auto stage = std::make_shared<StageResult>(*base);
   stage->name = planned.name;
@@ -281,22 +282,24 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   stage->format = format_on(session_.request, base->format, base->layers);
   if (planned.base.is_outside()) {
     stage->base_layers = base->layers.size();
-    if (base->layers.empty() && base->tree) co_await add_context_layer(stage, planned.base.context);
+    if (base->is_context()) add_context_layer(*stage);
     if (published_.contains(index)) {
       for (const auto& layer : stage->layers) publisher_.push_layer(layer);
     }
   }
 
-  StageInput input{stage->config, stage->args, session_.fixed_created};
-  ResolvedStage resolved = resolve_stage(session_.plan, planned, session_.dockerfile_name, std::move(input));
+  ResolvedStage& resolved = prepared->resolved;
   stage->config = resolved.config;
-  stage->args = resolved.args;
+  stage->key = prepared->key;
+  // The base's entries have their times by now.
+  if (planned.base.kind == Source::Kind::stage) {
+    std::copy(base->config.history.begin(), base->config.history.end(), stage->config.history.begin());
+  }
   const bool materialized = session_.request.materialize && index == session_.plan.target;
   if (resolved.steps.empty() && !materialized) co_return stage;
 
-  std::vector<std::string> keys = co_await step_keys(stage, resolved);
-  const std::size_t first = co_await take_cached(index, stage, resolved, keys);
-  stage->key = keys.empty() ? "" : keys.back();
+  const std::size_t first = demand_[index];
+  take_cached(index, *stage, *prepared, first);
   if (first == resolved.steps.size() && !materialized) co_return stage;
 
   std::size_t last_run = 0;
@@ -322,7 +325,7 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
       if (session_.request.single_snapshot) co_await wait_for_sources(resolved, first);
       co_await ensure_tree(stage);
     }
-    Steps steps(*this, index, stage, resolved, sandbox.get(), last_run, std::move(keys));
+    Steps steps(*this, index, stage, resolved, sandbox.get(), last_run, prepared->keys);
     co_await steps.run(first);
   } catch (...) {
     failure = std::current_exception();

@@ -1,4 +1,10 @@
-// Stages at work: each runs its steps once its sources are there; stages that do not wait for each other run side by side.
+// Stages at work, in two passes.
+//
+// First every stage is prepared: its instructions are resolved on its base's config, its steps get their keys and are looked
+// up in the layer cache. That needs manifests, configs and the context, and no layer. A COPY --from is keyed by the last key of
+// the stage it reads, so keys follow keys and nothing has to run.
+// Then the stages run that the target's missing steps need (demand.hpp), each once its sources are there; stages that do not
+// wait for each other run side by side.
 #pragma once
 
 #include <memory>
@@ -6,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/build/demand.hpp"
 #include "engine/build/layers.hpp"
 #include "engine/build/publisher.hpp"
 #include "engine/plan/resolve.hpp"
@@ -19,13 +26,14 @@ namespace kiln::engine {
 struct StageResult {
   std::string name;
   oci::ImageConfig config;  // diff ids of the base only
-  std::vector<dockerfile::KeyValue> args;
   oci::ImageFormat format = oci::ImageFormat::docker;
   std::vector<ImageLayerPtr> layers;  // base first
   std::size_t base_layers = 0;
   std::optional<Tree> tree;        // once somebody wanted it
   std::shared_ptr<Rootfs> rootfs;  // if it had a RUN
   std::string key;                 // of its state, for the layer cache; empty: not known
+  // Files of a named context that is no image.
+  bool is_context() const { return tree && key.empty() && base_layers == 0 && layers.empty(); }
 };
 using StageResultPtr = std::shared_ptr<StageResult>;
 
@@ -33,6 +41,14 @@ using StageResultPtr = std::shared_ptr<StageResult>;
 StageResultPtr result_of(const BaseImage& image, const oci::Platform& platform);
 // The directories among named contexts.
 std::set<std::string> local_contexts(const std::map<std::string, std::string>& named_contexts);
+// A stage before it runs.
+struct PreparedStage {
+  ResolvedStage resolved;
+  std::vector<std::string> keys;      // of the states after each step; empty text where there is none
+  std::string key;                    // of the state at its end; empty: not known
+  std::vector<ImageLayerPtr> cached;  // what the cache has for its first steps
+};
+using PreparedStagePtr = std::shared_ptr<PreparedStage>;
 
 class StageRunner {
  public:
@@ -46,13 +62,21 @@ class StageRunner {
   io::Task<void> clean_up(bool failed);
 
  private:
+  // What one task makes and others wait for.
+  template <class T>
   struct Pending {
     explicit Pending(const io::Executor& executor) : changed(executor) {}
-    StageResultPtr result;
+    std::shared_ptr<T> result;
     std::exception_ptr error;
     io::Notify changed;
+    bool ended() const { return result || error; }
   };
 
+  io::Task<void> prepare(int index);
+  io::Task<PreparedStagePtr> prepare_stage(int index);
+  io::Task<PreparedStagePtr> prepared_stage(int index);
+  Demand decide() const;
+  void report_skipped(const Demand& demand);
   io::Task<void> check_file();
   io::Task<void> run_and_publish(int index);
   io::Task<StageResultPtr> run_stage(int index);
@@ -65,7 +89,8 @@ class StageRunner {
   io::Task<StageResultPtr> outside_source(const Source& source);
   io::Task<StageResultPtr> load_outside(Source source);
   io::Task<StageResultPtr> load_context(Source source);
-  io::Task<void> add_context_layer(StageResultPtr stage, std::string name);
+  io::Task<void> prepare_context_base(const PlannedStage& stage, StageInput& input, std::string& key);
+  void add_context_layer(StageResult& stage);
   io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);
   io::Task<void> ensure_tree(StageResultPtr stage);
   io::Task<void> make_rootfs(int index, StageResultPtr stage, RootfsShape shape);
@@ -76,12 +101,14 @@ class StageRunner {
 
   // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers
   // of the steps that need not run.
-  io::Task<std::vector<std::string>> step_keys(StageResultPtr stage, const ResolvedStage& resolved);
+  bool caching() const { return session_.cache && !session_.request.single_snapshot; }
+  io::Task<std::vector<std::string>> step_keys(std::string base, const ResolvedStage& resolved);
+  io::Task<std::string> source_key(const Source& source);
   io::Task<std::string> key_after(std::string before, const Step& step);
   io::Task<std::optional<std::string>> copy_inputs(const CopyStep& step);
   io::Task<std::optional<std::vector<std::string>>> mount_inputs(const RunStep& step);
-  std::vector<std::string> cacheable(const ResolvedStage& resolved, std::vector<std::string> keys) const;
-  io::Task<std::size_t> take_cached(int index, StageResultPtr stage, const ResolvedStage& resolved, std::vector<std::string> keys);
+  std::vector<std::string> cacheable(const PreparedStage& prepared) const;
+  void take_cached(int index, StageResult& stage, const PreparedStage& prepared, std::size_t count);
 
   // One stage's steps. `published`: its layers belong to the image that is pushed.
   class Steps;
@@ -102,13 +129,15 @@ class StageRunner {
 
   Session& session_;
   Publisher& publisher_;
-  std::map<int, std::unique_ptr<Pending>> stages_;
-  std::map<std::string, std::unique_ptr<Pending>> outside_;  // images and named contexts, each loaded once
-  std::set<int> published_;                                  // the target and the stages it is built on
-  std::unique_ptr<ContainerRoot> container_root_;            // in place
-  std::set<std::string> root_keep_;                          // in place: what stays in "/" besides mounts
-  std::shared_ptr<Rootfs> in_place_;                         // the stage whose files are in "/"
-  std::optional<int> root_holder_;                           // the stage that runs in "/"
+  std::map<int, std::unique_ptr<Pending<PreparedStage>>> prepared_;
+  std::map<int, std::unique_ptr<Pending<StageResult>>> stages_;
+  std::map<std::string, std::unique_ptr<Pending<StageResult>>> outside_;  // images and named contexts, each loaded once
+  Demand demand_;
+  std::set<int> published_;                        // the target and the stages it is built on
+  std::unique_ptr<ContainerRoot> container_root_;  // in place
+  std::set<std::string> root_keep_;                // in place: what stays in "/" besides mounts
+  std::shared_ptr<Rootfs> in_place_;               // the stage whose files are in "/"
+  std::optional<int> root_holder_;                 // the stage that runs in "/"
   int root_readers_ = 0;
   bool root_moves_ = false;  // files are on their way out of "/"
   io::Notify in_place_free_;

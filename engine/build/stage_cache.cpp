@@ -39,13 +39,26 @@ bool may_be_cached(const CacheSettings& settings, const Step& step) {
 
 }  // namespace
 
+// The key of what a step reads from; empty when it has none.
+Task<std::string> StageRunner::source_key(const Source& source) {
+  if (source.kind == Source::Kind::stage) {
+    const PreparedStagePtr stage = co_await prepared_stage(source.stage);
+    co_return stage->key;
+  }
+  const StageResultPtr image = co_await start_from(source);
+  co_return image->key;
+}
+
 // What a COPY reads, as a digest. Nothing when it cannot be known without doing it, or when doing it would fail: then the
 // step runs and says why.
 Task<std::optional<std::string>> StageRunner::copy_inputs(const CopyStep& step) {
+  Tree named;
   if (step.from) {
-    const StageResultPtr source = co_await start_from(*step.from);
-    if (source->key.empty()) co_return std::nullopt;
-    co_return source->key;
+    std::string key = co_await source_key(*step.from);
+    if (!key.empty()) co_return key;
+    if (step.from->kind != Source::Kind::context) co_return std::nullopt;
+    const StageResultPtr context = co_await start_from(*step.from);
+    named = *context->tree;
   }
   if (step.is_add && has_remote_source(step)) {
     if (step.checksum && is_download(step.sources.front())) co_return *step.checksum;
@@ -58,14 +71,14 @@ Task<std::optional<std::string>> StageRunner::copy_inputs(const CopyStep& step) 
     const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
     const std::string directory = step.destination + "/";  // so that every file has a name of its own
     for (const auto& source : step.sources) {
-      const Tree context = co_await scan_context(session_, step, source);
+      Tree context = named;
+      if (!step.from) context = co_await scan_context(session_, step, source);
       if (step.parents) {
         operation.copy_with_parents(context, source, directory, excludes);
       } else {
         operation.copy(context, source, directory, excludes);
       }
     }
-    for (const auto& [name, body] : step.heredocs) operation.put_file(name, heredoc_node(session_, body), directory);
     inputs = co_await fingerprint(session_.runtime, made, operation.take_changes());
   } catch (const io::Error& error) {
     if (error.kind() == io::ErrorKind::cancelled) throw;
@@ -78,20 +91,17 @@ Task<std::optional<std::string>> StageRunner::copy_inputs(const CopyStep& step) 
 // does not (BuildKit), whether a secret is there does.
 Task<std::optional<std::vector<std::string>>> StageRunner::mount_inputs(const RunStep& step) {
   std::vector<std::string> inputs;
-  for (const auto& mount : step.mounts) {
-    if (mount.from && mount.from->kind != Source::Kind::scratch) {
-      const StageResultPtr source = co_await start_from(*mount.from);
-      if (source->key.empty()) co_return std::nullopt;
-      inputs.push_back(source->key);
-    } else if (mount.mount.type == Mount::Type::secret) {
-      inputs.emplace_back(session_.request.secrets.contains(mount.mount.id) ? "there" : "absent");
-    } else if (mount.mount.type == Mount::Type::bind && !mount.from) {
+  for (const auto& [mount, from] : step.mounts) {
+    if (mount.type == Mount::Type::secret) {
+      inputs.emplace_back(session_.request.secrets.contains(mount.id) ? "there" : "absent");
+    } else if (from ? from->kind != Source::Kind::scratch : mount.type == Mount::Type::bind) {
       CopyStep files;
-      files.sources = {mount.mount.source.empty() ? "." : mount.mount.source};
+      files.from = from;
+      files.sources = {mount.source.empty() ? "." : mount.source};
       files.destination = "/";
-      const std::optional<std::string> content = co_await copy_inputs(files);
+      std::optional<std::string> content = co_await copy_inputs(files);
       if (!content) co_return std::nullopt;
-      inputs.push_back(*content);
+      inputs.push_back(std::move(*content));
     }
   }
   co_return inputs;
@@ -99,7 +109,6 @@ Task<std::optional<std::vector<std::string>>> StageRunner::mount_inputs(const Ru
 
 // The key of the state after `step`; empty when it cannot be known.
 Task<std::string> StageRunner::key_after(std::string before, const Step& step) {
-  co_await load_sources(step);
   if (const auto* run = std::get_if<RunStep>(&step.action)) {
     const std::optional<std::vector<std::string>> inputs = co_await mount_inputs(*run);
     if (!inputs) co_return "";
@@ -112,44 +121,47 @@ Task<std::string> StageRunner::key_after(std::string before, const Step& step) {
   co_return copy_key(before, copy, *inputs);
 }
 
-Task<std::vector<std::string>> StageRunner::step_keys(StageResultPtr stage, const ResolvedStage& resolved) {
-  std::vector<std::string> keys;
-  if (!session_.cache || session_.request.single_snapshot) co_return keys;
-  keys.resize(resolved.steps.size());
-  if (stage->key.empty()) co_return keys;
-  std::string key = stage_key(stage->key, layer_settings_text(session_));
+// The keys after each step of a stage on the state `base`, as far as they can be known.
+Task<std::vector<std::string>> StageRunner::step_keys(std::string base, const ResolvedStage& resolved) {
+  std::vector<std::string> keys(resolved.steps.size());
+  std::string key = base.empty() ? "" : stage_key(base, layer_settings_text(session_));
   for (std::size_t i = 0; i < keys.size() && !key.empty(); ++i) {
-    key = co_await key_after(std::move(key), resolved.steps[i]);
+    std::exception_ptr failure;
+    try {
+      key = co_await key_after(std::move(key), resolved.steps[i]);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (failure) throw error_at(resolved.steps[i].location, io::as_error(failure));
     keys[i] = key;
   }
   co_return keys;
 }
 
-// The steps before the first that is not to be looked up.
-std::vector<std::string> StageRunner::cacheable(const ResolvedStage& resolved, std::vector<std::string> keys) const {
-  std::size_t count = 0;
-  while (count < keys.size() && !keys[count].empty() && may_be_cached(session_.request.cache, resolved.steps[count])) ++count;
-  keys.resize(count);
+// The keys of the steps before the first that is not to be looked up.
+std::vector<std::string> StageRunner::cacheable(const PreparedStage& prepared) const {
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < prepared.keys.size(); ++i) {
+    if (prepared.keys[i].empty() || !may_be_cached(session_.request.cache, prepared.resolved.steps[i])) break;
+    keys.push_back(prepared.keys[i]);
+  }
   return keys;
 }
 
-// Gives the number of steps at the stage's beginning whose layers are there now.
-Task<std::size_t> StageRunner::take_cached(int index, StageResultPtr stage, const ResolvedStage& resolved,
-                                           std::vector<std::string> keys) {
-  if (!session_.cache) co_return 0;
-  const std::vector<ImageLayerPtr> layers = co_await session_.cache->find(cacheable(resolved, std::move(keys)));
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const Progress::StepInfo info = Steps::info_of(session_, *stage, resolved, i);
+// The stage begins with the layers that the cache has for its first `count` steps.
+void StageRunner::take_cached(int index, StageResult& stage, const PreparedStage& prepared, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const ImageLayerPtr& layer = prepared.cached[i];
+    const Progress::StepInfo info = Steps::info_of(session_, stage.name, prepared.resolved, i);
     session_.progress.step_started(info);
     session_.progress.step_finished(info.id, std::chrono::nanoseconds(0), "cached");
-    stage->layers.push_back(layers[i]);
+    stage.layers.push_back(layer);
     // The time of the build that made it: a build that finds everything gives the same image again.
-    auto& entry = stage->config.history[resolved.steps[i].history];
-    if (entry.created.empty()) entry.created = created_text(layers[i]->created);
-    if (published_.contains(index)) publisher_.push_layer(layers[i]);
+    auto& entry = stage.config.history[prepared.resolved.steps[i].history];
+    if (entry.created.empty()) entry.created = created_text(layer->created);
+    if (published_.contains(index)) publisher_.push_layer(layer);
   }
-  if (!layers.empty()) stage->tree.reset();
-  co_return layers.size();
+  if (count > 0) stage.tree.reset();
 }
 
 }  // namespace kiln::engine

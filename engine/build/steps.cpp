@@ -35,11 +35,23 @@ std::string count_of(const Changes& changes) {
 
 }  // namespace
 
-Progress::StepInfo StageRunner::Steps::info_of(Session& session, const StageResult& stage, const ResolvedStage& resolved,
+std::vector<Source> sources_of(const Step& step) {
+  std::vector<Source> sources;
+  if (const auto* copy = std::get_if<CopyStep>(&step.action)) {
+    if (copy->from) sources.push_back(*copy->from);
+  } else if (const auto* run = std::get_if<RunStep>(&step.action)) {
+    for (const auto& mount : run->mounts) {
+      if (mount.from) sources.push_back(*mount.from);
+    }
+  }
+  return sources;
+}
+
+Progress::StepInfo StageRunner::Steps::info_of(Session& session, const std::string& stage, const ResolvedStage& resolved,
                                                std::size_t number) {
   Progress::StepInfo info;
   info.id = session.next_step++;
-  info.stage = session.plan.stages.size() > 1 ? stage.name : "";
+  info.stage = session.plan.stages.size() > 1 ? stage : "";
   info.index = static_cast<int>(number) + 1;
   info.count = static_cast<int>(resolved.steps.size());
   info.text = resolved.steps[number].text;
@@ -60,7 +72,7 @@ Task<void> StageRunner::Steps::run(std::size_t first) {
 Task<void> StageRunner::Steps::run_step(std::size_t number) {
   const Step& step = resolved_.steps[number];
   co_await runner_.load_sources(step);  // waiting for another stage is not this step's time
-  const Progress::StepInfo info = info_of(session_, *stage_, resolved_, number);
+  const Progress::StepInfo info = info_of(session_, stage_->name, resolved_, number);
   session_.progress.step_started(info);
   const auto started = std::chrono::steady_clock::now();
   std::optional<io::Error> failure;

@@ -9,6 +9,8 @@ namespace kiln::engine {
 
 // The part of the build context that one source of a COPY reads. Errors: io::Error(context) when there is none.
 io::Task<Tree> scan_context(Session& session, const CopyStep& step, std::string source);
+// The stages, images and contexts that a step reads from.
+std::vector<Source> sources_of(const Step& step);
 // A heredoc's body as a file.
 Node heredoc_node(const Session& session, const std::string& body);
 
@@ -29,7 +31,7 @@ class StageRunner::Steps {
   // From step `first` on; those before it came from the cache.
   io::Task<void> run(std::size_t first);
 
-  static Progress::StepInfo info_of(Session& session, const StageResult& stage, const ResolvedStage& resolved, std::size_t number);
+  static Progress::StepInfo info_of(Session& session, const std::string& stage, const ResolvedStage& resolved, std::size_t number);
 
  private:
   io::Task<void> run_step(std::size_t number);

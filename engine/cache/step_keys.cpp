@@ -40,6 +40,12 @@ std::string copy_key(const std::string& before, const CopyStep& step, const std:
   add_optional(key, "chown", step.chown);
   add_optional(key, "chmod", step.chmod);
   add_optional(key, "checksum", step.checksum);
+  std::vector<std::string> heredocs;
+  for (const auto& [name, body] : step.heredocs) {
+    heredocs.push_back(name);
+    heredocs.push_back(body);
+  }
+  key.list("heredocs", heredocs);
   key.list("excludes", step.excludes).number("link", step.link ? 1 : 0).number("parents", step.parents ? 1 : 0);
   key.number("keep git dir", step.keep_git_dir ? 1 : 0);
   return key.number("unpack", step.unpack ? (*step.unpack ? 1 : 0) : 2).finish();

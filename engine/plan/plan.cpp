@@ -141,8 +141,9 @@ class Planner {
     for (std::size_t i = 0; i < plan_.file.stages.size(); ++i) add_stage(static_cast<int>(i));
     plan_.target = find_target(plan_.options.target);
     refuse_circles();
-    mark_needed(plan_.target);
-    for (const auto& name : plan_.options.more_targets) mark_needed(find_target(name));
+    plan_.targets.insert(plan_.target);
+    for (const auto& name : plan_.options.more_targets) plan_.targets.insert(find_target(name));
+    for (const int target : plan_.targets) mark_needed(target);
     return std::move(plan_);
   }
 

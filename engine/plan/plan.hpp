@@ -52,6 +52,7 @@ struct Plan {
   dockerfile::Dockerfile file;
   std::vector<PlannedStage> stages;
   int target = 0;
+  std::set<int> targets;  // it, and those of PlanOptions::more_targets
   PlanOptions options;
   std::map<std::string, std::string> global_args;  // ARG before FROM with their values, platform arguments included
   // Seconds: SOURCE_DATE_EPOCH as build argument, else as the default of a global ARG.

@@ -171,6 +171,34 @@ check "writes nothing" bash -c "! skopeo list-tags --tls-verify=false docker://$
 check "--cache-run-layers=false" executor --cache --cache-repo "$REGISTRY/cache/requests" --cache-run-layers=false --no-push
 check "runs every RUN" same "$(grep -c 'done.*cached\|cached$' "$WORK/log" || true)" 4
 
+# A source that no step needs is not built, whether or not the cache has it; one that is needed gives all who read it one state.
+fresh_context
+cat > "$WORK/Dockerfile" <<'DOCKERFILE'
+FROM busybox AS lost
+RUN head -c 8 /dev/urandom > /a; cp /a /b
+FROM busybox
+COPY --from=lost /a /a
+COPY one /one
+COPY --from=lost /b /b
+DOCKERFILE
+check "a first build" executor --cache --cache-repo "oci:$WORK/lost/c" -d "$REGISTRY/t/lost:1"
+expected=$(cat "$WORK/digest")
+# The entry of the RUN is the one whose layer has two files that are the same.
+for entry in "$WORK"/lost/c:*; do
+  for blob in "$entry"/blobs/sha256/*; do
+    if [ "$(tar -tzf "$blob" 2> /dev/null | tr '\n' ' ')" = "a b " ]; then rm -r "$entry"; fi
+  done
+done
+check "its source's entry is gone" same "$(ls -d "$WORK"/lost/c:* | wc -l)" 3
+check "the next build" executor --cache --cache-repo "oci:$WORK/lost/c" -d "$REGISTRY/t/lost:2"
+check "does not need it" same "$(cat "$WORK/digest")" "$expected"
+echo changed > "$WORK/context/one"
+check "a build that needs the source again" executor --cache --cache-repo "oci:$WORK/lost/c" -d "$REGISTRY/t/lost:3"
+check "takes nothing of it from another run" same "$(hits)" 0
+content_of() { for blob in "$WORK/lost/image/blobs/sha256"/*; do tar -xzOf "$blob" "$1" 2> /dev/null | od -An -tx1 && return; done; }
+skopeo copy --quiet --src-tls-verify=false "docker://$REGISTRY/t/lost:3" "oci:$WORK/lost/image"
+check "both files are of one run" same "$(content_of a)" "$(content_of b)"
+
 # What a failed build has finished is not done again.
 fresh_context
 echo 'RUN exit 3' >> "$WORK/Dockerfile"
