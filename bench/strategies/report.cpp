@@ -129,11 +129,12 @@ std::string to_text(const Results& results) {
 
 std::string to_html(const Results& results) {
   std::string body = to_html_paragraph(about_tree(results)) + to_html_paragraph(about_machine(results));
+  for (const auto& table : all_tables(results)) body += to_html(table);
+  body += to_html_paragraph(legend);
   for (const CacheState cache : results.cache_states()) {
     for (const ChangeKind change : results.changes()) body += to_svg(times_chart(results, change, cache));
   }
-  for (const auto& table : all_tables(results)) body += to_html(table);
-  return html_page(title, body + to_html_paragraph(legend));
+  return html_page(title, body);
 }
 
 }  // namespace kiln::bench

@@ -89,7 +89,10 @@ std::string TraceRecorder::json() const {
     if (!span->note.empty()) event["args"] = {{"note", span->note}};
     events.push_back(std::move(event));
   }
-  const nlohmann::ordered_json document = {{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}};
+  const auto start = std::chrono::duration<double, std::micro>(start_.time_since_epoch()).count();
+  const nlohmann::ordered_json document = {{"traceEvents", std::move(events)},
+                                           {"displayTimeUnit", "ms"},
+                                           {"otherData", {{"clock", "CLOCK_MONOTONIC"}, {"start_us", start}}}};
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

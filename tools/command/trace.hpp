@@ -28,7 +28,8 @@ class TraceRecorder final : public engine::Progress {
   void message(std::string_view text) override { inner_->message(text); }
   void span(std::string_view kind, std::string_view detail, Time begin, Time end) override;
 
-  // The trace as JSON. Times are microseconds since the recorder was made.
+  // The trace as JSON. Times are microseconds since the recorder was made, which otherData has on the monotonic clock, so that
+  // other records of the same time can be laid beside.
   std::string json() const;
 
  private:

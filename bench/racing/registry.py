@@ -1,0 +1,82 @@
+"""A registry on loopback, and how many bytes its clients have sent to it."""
+import re
+import socket
+import subprocess
+import time
+
+from racing.process import start_server, stop_server
+
+CONFIG = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {directory}}}}}
+http: {{addr: "{address}"}}
+"""
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Registry:
+    def __init__(self, work):
+        self._work = work
+        self._port = _free_port()
+        self.address = f"127.0.0.1:{self._port}"
+
+    def __enter__(self):
+        with open(f"{self._work}/registry.yml", "w") as config:
+            config.write(CONFIG.format(directory=f"{self._work}/registry", address=self.address))
+        self._log = open(f"{self._work}/registry.log", "w")
+        self._server = start_server(["docker-registry", "serve", f"{self._work}/registry.yml"], stdout=self._log, stderr=self._log)
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    return self
+            time.sleep(0.1)
+        raise TimeoutError(f"the registry does not listen: see {self._work}/registry.log")
+
+    def __exit__(self, *_):
+        stop_server(self._server)
+        self._log.close()
+
+    def push(self, layout, repository):
+        subprocess.run(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:latest",
+                        f"docker://{self.address}/{repository}:latest"], check=True)
+
+    def count_received(self):
+        return ReceivedBytes(self._work, self._port)
+
+
+class ReceivedBytes:
+    """Bytes that the registry's sockets receive meanwhile, requests' headers included.
+
+    The kernel tells of every TCP socket that it destroys, with its counters (sock_diag(7), `ss --events`): nothing stands
+    between the builder and the registry.
+    """
+
+    def __init__(self, work, port):
+        self._events = f"{work}/sockets"
+        self._port = port
+
+    def __enter__(self):
+        self._output = open(self._events, "w")
+        self._listener = start_server(["ss", "--events", "--tcp", "--info", "--numeric"], stdout=self._output, stderr=subprocess.DEVNULL)
+        time.sleep(0.2)
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.2)
+        stop_server(self._listener)
+        self._output.close()
+
+    def total(self):
+        """After the end; None where ss tells nothing."""
+        with open(self._events) as events:
+            lines = events.read().splitlines()
+        ours = [counters for socket_line, counters in zip(lines, lines[1:])
+                if re.match(rf"\S+\s+\d+\s+\d+\s+\S+:{self._port}\s", socket_line)]
+        counts = [int(found.group(1)) for counters in ours if (found := re.search(r"bytes_received:(\d+)", counters))]
+        return sum(counts) if counts else None
