@@ -1,5 +1,4 @@
 // `build` reads as the list of what a build does.
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -88,28 +87,6 @@ oci::Image assemble(const Session& session, const StageResult& stage) {
   return image;
 }
 
-BuildResult summarize(const Session& session, const StageResult& stage, const oci::Image& image) {
-  BuildResult result;
-  result.manifest_digest = image.manifest_digest;
-  result.manifest_size = image.manifest_bytes.size();
-  result.media_type = stage.format == oci::ImageFormat::oci ? oci::media_type::oci_manifest : oci::media_type::docker_manifest;
-  result.config_digest = image.manifest.config.digest;
-  result.layers = image.manifest.layers;
-  result.layers_new = static_cast<std::uint64_t>(
-      std::count_if(stage.layers.begin(), stage.layers.end(), [](const ImageLayerPtr& layer) { return !layer->base(); }));
-  result.bytes_pulled = session.bytes_pulled;
-  result.bytes_pushed = session.bytes_pushed;
-  result.blobs_pushed = session.blobs_pushed;
-  result.blobs_mounted = session.blobs_mounted;
-  result.blobs_present = session.blobs_present;
-  result.phases = session.clock.phases();
-  result.took = session.clock.elapsed();
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  result.peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-  return result;
-}
-
 // A full disk is the commonest end of a build in a pod, and its name alone does not say which disk.
 void explain_full_disk(const Session& session, std::exception_ptr& failure) {
   io::Error error = io::as_error(failure);
@@ -151,21 +128,11 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   std::vector<std::string> pushed = co_await publisher.push_image(image);
   write_builder_output(session.request, image.manifest_digest);
   if (session.cache) co_await session.cache->finish(true);
-  BuildResult result = summarize(session, *target, image);
+  BuildResult result = summarize(session, image);
+  result.layers_new =
+      static_cast<std::uint64_t>(std::ranges::count_if(target->layers, [](const auto& layer) { return !layer->base(); }));
   result.pushed = std::move(pushed);
   co_return result;
-}
-
-// Ends what is still going on after a failure, and says what was the first thing to go wrong.
-Task<void> stop_transfers(Session& session, std::exception_ptr& failure) {
-  session.transfers.cancel();
-  try {
-    co_await session.transfers.join();
-  } catch (...) {
-    const bool consequence = io::as_error(failure).kind() == io::ErrorKind::cancelled;
-    const io::Error cause = io::as_error(std::current_exception());
-    if (consequence && cause.kind() != io::ErrorKind::cancelled) failure = std::current_exception();
-  }
 }
 
 // A failed build leaves what its finished steps have made in the cache; a cancelled one stops at once.
@@ -189,7 +156,7 @@ Task<BuildResult> build_once(io::Runtime& runtime, BuildRequest request, Progres
   }
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   if (failure) {
-    co_await stop_transfers(session, failure);
+    co_await session.stop_transfers(failure);
     co_await finish_cache(session, io::as_error(failure).kind() == io::ErrorKind::cancelled);
   }
   cache_failed = failure && session.cache_failed;

@@ -1,5 +1,6 @@
 #include "engine/build/outputs.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -64,6 +65,27 @@ std::string kaniko_name(const oci::Reference& reference) {
 }
 
 }  // namespace
+
+BuildResult summarize(const Session& session, const oci::Image& image) {
+  BuildResult result;
+  result.manifest_digest = image.manifest_digest;
+  result.manifest_size = image.manifest_bytes.size();
+  result.media_type =
+      image.manifest.format == oci::ImageFormat::oci ? oci::media_type::oci_manifest : oci::media_type::docker_manifest;
+  result.config_digest = image.manifest.config.digest;
+  result.layers = image.manifest.layers;
+  result.bytes_pulled = session.bytes_pulled;
+  result.bytes_pushed = session.bytes_pushed;
+  result.blobs_pushed = session.blobs_pushed;
+  result.blobs_mounted = session.blobs_mounted;
+  result.blobs_present = session.blobs_present;
+  result.phases = session.clock.phases();
+  result.took = session.clock.elapsed();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  result.peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  return result;
+}
 
 bool wants_files(const BuildRequest& request) {
   return !request.tar_path.empty() || !request.oci_layout_path.empty() || !request.oci_archive_path.empty();

@@ -6,6 +6,9 @@
 
 namespace kiln::engine {
 
+// What happened, but for what was pushed and which layers are new.
+BuildResult summarize(const Session& session, const oci::Image& image);
+
 // --digest-file, --image-name-with-digest-file, --image-name-tag-with-digest-file: without a newline at the end of the first,
 // as Kaniko writes them; each to a file, or by PUT to an https:// URL. Errors: io::Error naming the file or URL.
 io::Task<void> write_digest_files(Session& session, oci::Digest digest);

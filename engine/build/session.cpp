@@ -117,6 +117,17 @@ void Session::fix_times(std::optional<std::int64_t> epoch) {
 
 Session::~Session() = default;
 
+io::Task<void> Session::stop_transfers(std::exception_ptr& failure) {
+  transfers.cancel();
+  try {
+    co_await transfers.join();
+  } catch (...) {
+    const bool consequence = io::as_error(failure).kind() == io::ErrorKind::cancelled;
+    const io::Error cause = io::as_error(std::current_exception());
+    if (consequence && cause.kind() != io::ErrorKind::cancelled) failure = std::current_exception();
+  }
+}
+
 io::Task<const SandboxChoice*> Session::choose_sandbox() {
   while (probing) co_await probed.wait();
   if (!sandbox) {

@@ -58,7 +58,9 @@ struct Session {
   std::unique_ptr<LayerCache> cache;  // null: off
   io::Notify layer_pushed;            // a layer has reached its destinations
   bool cache_failed = false;          // a layer that the cache promised could not be had
-  io::TaskGroup transfers;            // downloads, captures and uploads: joined before the manifest is pushed
+  // Ends what is still going on after a failure; `failure` becomes what was the first thing to go wrong.
+  io::Task<void> stop_transfers(std::exception_ptr& failure);
+  io::TaskGroup transfers;  // downloads, captures and uploads: joined before the manifest is pushed
 };
 
 std::int64_t seconds_now();

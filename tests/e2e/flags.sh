@@ -85,6 +85,31 @@ check "... and the first is the image" same "$(config_of t/targets:1 "['history'
 check "the others must succeed, too" refused "targets:6: COPY nothing /" executor -f targets --target one --target broken --no-push
 check "an unknown one" refused 'target stage "tow" could not be found (did you mean two?)' executor -f targets --target one --target tow --no-push
 
+# -- executor push -----------------------------------------------------------------------------------------------------
+head -c 3000000 /dev/urandom > context/large
+printf 'FROM scratch\nCOPY hello /\nCOPY large /\nCOPY hello /\n' > context/saved
+push() { timeout 60 "$build/executor" push --log-format text "$@" 2> log; }
+executor -f saved --no-push --reproducible --tar-path saved.tar --oci-layout-path saved.layout --digest-file saved.digest
+check "executor push of an archive" push -d "$REGISTRY/t/pushed:1" --destination "$REGISTRY/t/again:2" --digest-file pushed.digest saved.tar
+check "... is the image" same "$(digest_of t/pushed:1) $(digest_of t/again:2) $(cat pushed.digest)" "$(cat saved.digest) $(cat saved.digest) $(cat saved.digest)"
+check "... of a layout" push -d "$REGISTRY/t/layout:1" saved.layout
+check "... too" same "$(digest_of t/layout:1)" "$(cat saved.digest)"
+check "... sends no layer again" grep -q '0 blobs sent, 0 mounted, ' <(push -d "$REGISTRY/t/layout:2" saved.layout; cat log)
+skopeo copy --quiet --src-tls-verify=false "docker://$REGISTRY/t/pushed:1" docker-archive:plain.tar:t/plain:1
+check "... of an archive with layers that are not compressed" push -d "$REGISTRY/t/plain:1" plain.tar
+check "... has the same layers" same "$(config_of t/plain:1 "['rootfs']['diff_ids']")" "$(config_of t/pushed:1 "['rootfs']['diff_ids']")"
+check "... and they are compressed" test "$(skopeo inspect --tls-verify=false --raw "docker://$REGISTRY/t/plain:1" | jq '.layers[0].size')" -lt 512
+gzip -k saved.tar
+check "... of a compressed archive" push -d "$REGISTRY/t/zipped:1" saved.tar.gz
+check "... is the image, too" same "$(digest_of t/zipped:1)" "$(cat saved.digest)"
+check "no destination to push to" refused "no --destination" push saved.tar
+check "no archive" refused "'context/large' is no tar archive" push -d "$REGISTRY/t/x:1" context/large
+tar -cf other.tar context
+check "an archive of something else" refused "it is no docker-save archive" push -d "$REGISTRY/t/x:1" other.tar
+head -c 1000000 saved.tar > broken.tar
+check "a broken archive" refused "broken.tar" push -d "$REGISTRY/t/x:1" broken.tar
+check "a flag that is not for pushing" refused "unknown flag: --dockerfile" push --dockerfile x saved.tar
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 check "an unknown flag" refused "unknown flag: --destinatoin (did you mean --destination?)" executor --destinatoin x
 check "an argument" refused "unexpected argument 'x'" executor --no-push x

@@ -15,6 +15,7 @@
 #include "tools/command/flags.hpp"
 #include "tools/command/logging.hpp"
 #include "tools/command/login.hpp"
+#include "tools/command/push.hpp"
 #include "tools/command/secrets.hpp"
 #include "tools/command/values.hpp"
 
@@ -83,9 +84,7 @@ void resolve_output(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.push = !request.dry_run && !switched(flags, "no-push", "KANIKO_NO_PUSH");
   request.tar_path = flags.text("tar-path");
   request.oci_layout_path = flags.text("oci-layout-path");
-  request.digest_file = flags.text("digest-file");
-  request.image_name_with_digest_file = flags.text("image-name-with-digest-file");
-  request.image_name_tag_with_digest_file = flags.text("image-name-tag-with-digest-file");
+  resolve_digest_files(request, flags);
   if (const char* output = std::getenv("BUILDER_OUTPUT"); output && request.push) request.builder_output = output;
   for (const auto& text : flags.list("label"))
     request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
@@ -159,15 +158,12 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
     command.version = true;
     return command;
   }
-  if (!arguments.empty() && arguments.front() == "push") {
-    throw io::Error(io::ErrorKind::unsupported, "executor push: not supported yet; skopeo copy pushes archives and layouts");
-  }
   const ParsedFlags flags = parse_flags(executor_flags(), arguments);
   if (flags.boolean("help-table")) command.text = executor_markdown();
   if (flags.help) {
     command.text =
         "Builds a container image from a Dockerfile and pushes it. Takes the command line of Kaniko's executor.\n\n"
-        "Usage: executor [flags], executor login [flags] REGISTRY, executor version\n\nFlags:\n" +
+        "Usage: executor [flags], executor push [flags] PATH, executor login [flags] REGISTRY, executor version\n\nFlags:\n" +
         flag_help(executor_flags());
   }
   if (!command.text.empty()) return command;
@@ -193,6 +189,7 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
 
 int executor_main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "login") return login_main({argv + 2, argv + argc});
+  if (argc > 1 && std::string_view(argv[1]) == "push") return push_main({argv + 2, argv + argc});
   const ExecutorCommand command = parse_executor({argv + 1, argv + argc});
   if (command.version) {
     fmt::print("Kaniko version :  kiln v0.1.0\n");

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/push.hpp"
 #include "io/base/error.hpp"
 #include "tools/command/progress.hpp"
 #include "tools/command/trace.hpp"
@@ -91,6 +92,10 @@ io::Task<void> fetch_input(io::Runtime& runtime, engine::BuildRequest& request, 
 
 io::Task<void> build_into(io::Runtime& runtime, engine::BuildRequest request, const RunSettings& settings,
                           engine::Progress& progress, engine::BuildResult& result) {
+  if (!settings.saved_image.empty()) {
+    result = co_await engine::push_saved_image(runtime, std::move(request), settings.saved_image, progress);
+    co_return;
+  }
   if (settings.context || !settings.dockerfile.empty()) co_await fetch_input(runtime, request, settings, progress);
   result = co_await engine::build(runtime, std::move(request), progress);
 }

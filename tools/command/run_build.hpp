@@ -17,6 +17,7 @@ struct RunSettings {
   std::string dockerfile;                        // to be looked for once the context is there: a path or an http(s) URL
   bool dockerfile_from_here = true;              // a path is looked for in the current directory, too, and first
   std::optional<std::string> dockerfile_text;    // given as such instead of as a path
+  std::string saved_image;                       // to be pushed instead of building: an archive or a layout
   std::string trace_file;                        // --trace-file; empty: none
   std::string kaniko_directory;                  // --kaniko-dir: where the work directory is made; empty: chosen
 };

@@ -111,6 +111,12 @@ void resolve_registries(engine::RegistrySettings& registries, const ParsedFlags&
   for (auto& mirror : mirrors) registries.mirrors["index.docker.io"].push_back(std::move(mirror));
 }
 
+void resolve_digest_files(engine::BuildRequest& request, const ParsedFlags& flags) {
+  request.digest_file = flags.text("digest-file");
+  request.image_name_with_digest_file = flags.text("image-name-with-digest-file");
+  request.image_name_tag_with_digest_file = flags.text("image-name-tag-with-digest-file");
+}
+
 void add_build_arg(engine::BuildRequest& request, const std::string& text) {
   const auto equals = text.find('=');
   const std::string name = text.substr(0, equals);

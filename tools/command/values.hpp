@@ -18,6 +18,9 @@ std::optional<engine::SandboxKind> parse_sandbox(const std::string& text);
 // The flags of the table's section "Registries", and KANIKO_REGISTRY_MAP, KANIKO_REGISTRY_MIRROR, UPSTREAM_CLIENT_TYPE.
 void resolve_registries(engine::RegistrySettings& registries, const ParsedFlags& flags);
 
+// --digest-file and its two companions.
+void resolve_digest_files(engine::BuildRequest& request, const ParsedFlags& flags);
+
 // A --build-arg: NAME=value, or NAME alone, which takes the variable of that name (empty if unset).
 void add_build_arg(engine::BuildRequest& request, const std::string& text);
 
