@@ -20,6 +20,7 @@
 
 #include "io/base/error.hpp"
 #include "io/base/fd.hpp"
+#include "io/file/directory_names.hpp"
 #include "io/file/open_beneath.hpp"
 
 namespace kiln::engine {
@@ -103,6 +104,7 @@ class Scan {
 
   template <class Grow>
   void work(std::vector<ScannedPath>& result, Grow grow) {
+    io::DirectoryNames names;
     std::unique_lock lock(mutex_);
     while (true) {
       changed_.wait(lock, [this] { return !pending_.empty() || busy_ == 0 || error_; });
@@ -114,7 +116,7 @@ class Scan {
       std::vector<PendingDirectory> below;
       std::exception_ptr failure;
       try {
-        read(directory, result, below);
+        read(directory, names, result, below);
       } catch (...) {
         failure = std::current_exception();
       }
@@ -127,34 +129,25 @@ class Scan {
     }
   }
 
-  void read(const PendingDirectory& directory, std::vector<ScannedPath>& result, std::vector<PendingDirectory>& below) {
+  void read(const PendingDirectory& directory, io::DirectoryNames& names, std::vector<ScannedPath>& result,
+            std::vector<PendingDirectory>& below) {
     io::UniqueFd fd = io::open_beneath(root_.directory, directory.path, O_RDONLY | O_DIRECTORY);
     if (!fd) io::throw_errno(errno, fmt::format("reading directory '{}' of the build context", directory.path));
-    const int number = fd.get();
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(number), closedir);
-    if (!stream) io::throw_errno(errno, fmt::format("reading directory '{}' of the build context", directory.path));
-    fd.release();
-    while (true) {
-      errno = 0;
-      const dirent* entry = readdir(stream.get());
-      if (!entry) break;
-      const std::string_view name = entry->d_name;
-      if (name == "." || name == "..") continue;
-      read_entry(number, directory, *entry, result, below);
-    }
-    if (errno != 0) io::throw_errno(errno, fmt::format("reading directory '{}' of the build context", directory.path));
+    const auto visit = [&](const io::DirectoryName& name) { read_entry(fd.get(), directory, name, result, below); };
+    const int error = names.read(fd.get(), visit);
+    if (error != 0) io::throw_errno(error, fmt::format("reading directory '{}' of the build context", directory.path));
   }
 
-  void read_entry(int fd, const PendingDirectory& directory, const dirent& entry, std::vector<ScannedPath>& result,
+  void read_entry(int fd, const PendingDirectory& directory, const io::DirectoryName& entry, std::vector<ScannedPath>& result,
                   std::vector<PendingDirectory>& below) {
-    const std::string path = join(directory.path, entry.d_name);
-    const bool maybe_directory = entry.d_type == DT_DIR || entry.d_type == DT_UNKNOWN;
+    const std::string path = join(directory.path, entry.text);
+    const bool maybe_directory = entry.type == DT_DIR || entry.type == DT_UNKNOWN;
     PendingDirectory child{path, {}};
     const bool left_out = root_.ignore->decide(directory.known, path, maybe_directory ? &child.known : nullptr);
     // What is left out is not even looked at.
     if (left_out && (!maybe_directory || !root_.ignore->may_reinclude_below(path))) return;
     struct stat status{};
-    if (fstatat(fd, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (fstatat(fd, entry.text.data(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) return;  // gone meanwhile
       io::throw_errno(errno, fmt::format("reading '{}' in the build context", path));
     }
