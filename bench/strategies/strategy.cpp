@@ -20,6 +20,7 @@ constexpr auto strategies = std::to_array<Strategy>({
     {"redo", SnapshotMode::redo, RootfsShape::plain, false, "mtime, size, mode and owner of every entry"},
     {"time", SnapshotMode::time, RootfsShape::plain, false, "mtime, mode and owner of every entry"},
     {"inode-ctime", SnapshotMode::inode_ctime, RootfsShape::plain, true, "inode, ctime, size, mode and owner of every entry"},
+    {"watch", SnapshotMode::watch, RootfsShape::plain, true, "the same, in directories in which inotify saw something happen"},
     {"overlay", SnapshotMode::overlay, RootfsShape::overlay, true, "walk of an overlay's upper directory"},
 });
 
