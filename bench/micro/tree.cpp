@@ -1,6 +1,8 @@
 // The Tree: 50,000 paths put, found, copied and changed, compared.
 #include "engine/tree/tree.hpp"
 
+#include <malloc.h>
+
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -46,6 +48,17 @@ void bench_tree_find(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * entries);
 }
 
+// Heap bytes an entry, with what the allocator puts round them.
+void bench_tree_memory(benchmark::State& state) {
+  double bytes = 0;
+  for (auto _ : state) {
+    const std::size_t before = mallinfo2().uordblks;
+    const engine::Tree tree = full_tree();
+    bytes = static_cast<double>(mallinfo2().uordblks - before) / static_cast<double>(tree.size());
+  }
+  state.counters["bytes/entry"] = bytes;
+}
+
 // What a step costs: a copy that shares everything, and one path in it changed.
 void bench_tree_copy_and_change(benchmark::State& state) {
   const engine::Tree tree = full_tree();
@@ -66,7 +79,7 @@ void bench_tree_diff(benchmark::State& state) {
   for (auto _ : state) {
     unsigned changed = 0;
     after.walk("", [&](const std::string& path, const engine::Node& node) {
-      const engine::Node* other = before.find(path);
+      const auto other = before.find(path);
       changed += other && engine::same_metadata(*other, node) ? 0 : 1;
       return true;
     });
@@ -77,6 +90,7 @@ void bench_tree_diff(benchmark::State& state) {
 
 BENCHMARK(bench_tree_insert)->Unit(benchmark::kMillisecond);
 BENCHMARK(bench_tree_find)->Unit(benchmark::kMillisecond);
+BENCHMARK(bench_tree_memory)->Unit(benchmark::kMillisecond);
 BENCHMARK(bench_tree_copy_and_change)->Unit(benchmark::kMicrosecond);
 BENCHMARK(bench_tree_diff)->Unit(benchmark::kMillisecond);
 

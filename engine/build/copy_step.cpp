@@ -84,7 +84,7 @@ Task<Tree> scan_context(Session& session, const CopyStep& step, std::string sour
   Context& context = *session.context;
   Tree tree = co_await context.scan(session.runtime, scan_root(source, step.parents));
   for (const auto& path : match_wildcards(tree, source)) {
-    const Node* node = tree.find(path);
+    const auto node = tree.find(path);
     if (node && node->type == FileType::symlink) tree = co_await context.scan(session.runtime, path);
   }
   co_return tree;
@@ -209,7 +209,7 @@ void StageRunner::Steps::warn_of_mounts(const Changes& changes) const {
 Task<void> StageRunner::Steps::fetch_contents(const Changes& changes) {
   std::vector<std::pair<std::string, Content>> wanted;
   for (const auto& change : changes) {
-    const Node* node = change.kind == Change::Kind::put ? stage_->tree->find(change.path) : nullptr;
+    const auto node = change.kind == Change::Kind::put ? stage_->tree->find(change.path) : std::nullopt;
     if (node && node->content.layer) wanted.emplace_back(change.path, node->content);
   }
   if (wanted.empty()) co_return;

@@ -168,7 +168,7 @@ Task<StageRunner::Steps::Mounts::From> StageRunner::Steps::Mounts::find_source(c
   } else {
     if (!session_.context) throw io::Error(io::ErrorKind::context, "it needs a build context, and there is none");
     from.tree = co_await session_.context->scan(session_.runtime, wanted);
-    const Node* node = from.tree.find(wanted);
+    const auto node = from.tree.find(wanted);
     if (!node || node->type == FileType::symlink) from.tree = co_await session_.context->scan(session_.runtime, "");
   }
   from.path = resolve_in_tree(from.tree, wanted);
@@ -204,7 +204,7 @@ Task<std::string> StageRunner::Steps::Mounts::copy_out(From from) {
   });
   std::vector<std::pair<std::string, Content>> wanted;
   for (const auto& change : changes) {
-    const Node* node = tree.find(change.path);
+    const auto node = tree.find(change.path);
     if (node->content.layer) wanted.emplace_back(change.path, node->content);
   }
   std::vector<Content*> contents;

@@ -21,7 +21,7 @@ constexpr std::size_t largest_passwd = 16U << 20U;
 // WORKDIR needs directories all the way.
 void refuse_file(const Tree& tree, const std::string& path) {
   for (std::size_t slash = path.find('/');; slash = path.find('/', slash + 1)) {
-    const Node* node = tree.find(path.substr(0, slash));
+    const auto node = tree.find(path.substr(0, slash));
     if (node && node->type != FileType::directory) {
       throw io::Error(io::ErrorKind::filesystem, fmt::format("mkdir /{}: /{} is not a directory", path, path.substr(0, slash)));
     }
@@ -176,7 +176,7 @@ Task<Changes> StageRunner::Steps::perform(const WorkdirStep& step, std::size_t n
 // -- users -----------------------------------------------------------------------------------------------------------
 
 Task<std::string> StageRunner::Steps::read_text(const std::string& path) {
-  const Node* node = stage_->tree->find(resolve_in_tree(*stage_->tree, path));
+  const auto node = stage_->tree->find(resolve_in_tree(*stage_->tree, path));
   if (!node || node->type != FileType::regular) co_return "";
   Content content = node->content;
   if (node->stamp.on_disk() && stage_->rootfs && content.layer)

@@ -69,7 +69,7 @@ Task<std::string> fingerprint(io::Runtime& runtime, Tree tree, Changes changes) 
   std::vector<File> files;
   std::map<std::uint64_t, std::string> first_names;  // link_id -> the name that stands for the inode
   for (const auto& change : changes) {
-    const Node* node = change.kind == Change::Kind::put ? tree.find(change.path) : nullptr;
+    const auto node = change.kind == Change::Kind::put ? tree.find(change.path) : std::nullopt;
     if (!node || node->type != FileType::regular) continue;
     if (node->link_id != 0 && !first_names.try_emplace(node->link_id, change.path).second) continue;
     files.push_back({node->content, {}});
@@ -82,7 +82,7 @@ Task<std::string> fingerprint(io::Runtime& runtime, Tree tree, Changes changes) 
   KeyBuilder key("files");
   std::size_t file = 0;
   for (const auto& change : changes) {
-    const Node* node = change.kind == Change::Kind::put ? tree.find(change.path) : nullptr;
+    const auto node = change.kind == Change::Kind::put ? tree.find(change.path) : std::nullopt;
     if (!node) continue;
     add_node(key, change.path, *node);
     if (node->type != FileType::regular) continue;

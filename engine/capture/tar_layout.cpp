@@ -46,7 +46,7 @@ void TarLayout::queue_parents(const std::string& path) {
   }
   open_directories_.insert(open_directories_.end(), missing.begin(), missing.end());
   for (auto parent = missing.rbegin(); parent != missing.rend(); ++parent) queue(*parent, false);
-  const Node* node = tree_.find(path);
+  const auto node = tree_.find(path);
   if (node && node->is_directory()) open_directories_.push_back(path);
 }
 
@@ -59,7 +59,7 @@ FileTime TarLayout::layer_time(FileTime time) const {
 }
 
 LayoutEntry TarLayout::make_entry(const std::string& path) {
-  const Node* node = tree_.find(path);
+  const auto node = tree_.find(path);
   if (!node) throw io::Error(io::ErrorKind::internal, "writing a layer: changed path '" + path + "' is not in the tree");
   oci::TarEntry header;
   header.path = path;

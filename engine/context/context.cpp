@@ -68,7 +68,7 @@ io::Task<void> Context::scan_below(io::Runtime& runtime, std::string path) {
     if (!file.left_out) add(file);
   }
   for (auto& file : found) {
-    const Node* there = file.left_out ? tree_.find(file.path) : nullptr;
+    const auto there = file.left_out ? tree_.find(file.path) : std::nullopt;
     if (there) add(file);
   }
   scanned_.insert(std::move(path));

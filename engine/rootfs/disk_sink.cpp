@@ -28,9 +28,8 @@ void DiskSink::link(const std::string& path, const std::string& target, Node& no
 
 // Whether putting `path` takes the place of something else: of what it names, or of a parent that is no directory.
 bool DiskSink::disturbs(const std::string& path, const Node& node) const {
-  if (const Node* existing = tree_.find(path)) return !(existing->is_directory() && node.is_directory());
-  const Node* parent = tree_.find(parent_of(path));
-  return !parent || !parent->is_directory();
+  if (const Tree::View existing = tree_.view(path)) return !(existing.is_directory() && node.is_directory());
+  return !tree_.view(parent_of(path)).is_directory();
 }
 
 bool DiskSink::may_wait(const std::string& path, const Node& node) const {

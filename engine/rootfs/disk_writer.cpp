@@ -130,7 +130,7 @@ void DiskWriter::remove(const std::string& path) {
 
 void DiskWriter::finish_directories(Tree& tree) {
   for (auto path = touched_.rbegin(); path != touched_.rend(); ++path) {  // children sort after their parents
-    const Node* node = tree.find(*path);
+    const auto node = tree.find(*path);
     if (!node || !node->is_directory() || protected_.covers(*path)) continue;
     const io::UniqueFd fd = io::open_beneath(root_, *path, O_RDONLY | O_DIRECTORY);
     if (!fd) continue;  // replaced by something else in the meantime

@@ -43,7 +43,7 @@ DiskStamp stamp_of(const struct stat& status) {
   stamp.inode = status.st_ino;
   stamp.ctime_ns = to_ns(status.st_ctim);
   stamp.mtime_ns = to_ns(status.st_mtim);
-  stamp.size = static_cast<std::uint64_t>(status.st_size);
+  stamp.size = S_ISDIR(status.st_mode) ? 0 : static_cast<std::uint64_t>(status.st_size);
   stamp.mode = status.st_mode;
   stamp.uid = status.st_uid;
   stamp.gid = status.st_gid;

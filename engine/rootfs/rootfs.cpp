@@ -224,7 +224,7 @@ Task<void> Rootfs::move_in(Tree& tree) {
     move.moved = [&tree](const std::string& moved, int directory) {
       struct stat status {};
       const std::string name(name_of_path(moved));
-      const Node* node = tree.find(moved);
+      const auto node = tree.find(moved);
       if (!node || fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
       tree.update(moved, [&status](Node& changed) { changed.stamp = stamp_of(status); });
     };
@@ -234,7 +234,7 @@ Task<void> Rootfs::move_in(Tree& tree) {
     // Children come before their parents.
     EntryWriter entries(impl_->protected_paths);
     for (const auto& directory : merged) {
-      const Node* node = tree.find(directory);
+      const auto node = tree.find(directory);
       const io::UniqueFd fd = io::open_beneath(root, directory, O_RDONLY | O_DIRECTORY);
       if (!node || !node->is_directory() || !fd) continue;
       const DiskStamp stamp = entries.finish_directory(fd.get(), directory, *node);
@@ -265,7 +265,7 @@ void Rootfs::reconcile_with_mounts(const Tree& tree) {
   for (const auto& path : impl_->protected_paths.paths()) {
     for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
       const std::string parent = path.substr(0, slash);
-      const Node* node = tree.find(parent);
+      const auto node = tree.find(parent);
       if (!node) {
         impl_->bare.insert(parent);
       } else if (!node->is_directory()) {

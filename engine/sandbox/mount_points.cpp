@@ -37,7 +37,7 @@ io::UniqueFd MountPoints::enter(const io::UniqueFd& parent, const std::string& p
   const KeepTimes keep(parent.get());
   if (mkdirat(parent.get(), name.c_str(), 0755) != 0) return directory;
   directory = io::UniqueFd(openat(parent.get(), name.c_str(), flags));
-  const Node* node = tree_.find(path);
+  const auto node = tree_.find(path);
   if (node && node->is_directory()) {
     if (directory) entries_.finish_directory(directory.get(), path, *node);
   } else {

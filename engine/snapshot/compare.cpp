@@ -33,16 +33,6 @@ FileType type_of(std::uint32_t mode) {
   }
 }
 
-FileTime time_of(std::int64_t ns) {
-  std::int64_t seconds = ns / 1'000'000'000;
-  std::int64_t rest = ns % 1'000'000'000;
-  if (rest < 0) {
-    --seconds;
-    rest += 1'000'000'000;
-  }
-  return {seconds, static_cast<std::uint32_t>(rest)};
-}
-
 // A process that is not root owns all it makes; inside its user namespace that is root.
 std::uint32_t owner_in_image(std::uint32_t id, std::uint32_t own) { return own != 0 && id == own ? 0 : id; }
 
@@ -82,7 +72,7 @@ Node node_from_disk(const DiskEntry& entry, const std::shared_ptr<const ContentD
   node.mode = entry.stamp.mode & 07777;
   node.uid = owner_in_image(entry.stamp.uid, geteuid());
   node.gid = owner_in_image(entry.stamp.gid, getegid());
-  node.mtime = time_of(entry.stamp.mtime_ns);
+  node.mtime = file_time(entry.stamp.mtime_ns);
   node.stamp = entry.stamp;
   if (node.type == FileType::symlink) node.link_target = read_link(root, entry.path);
   if (node.type == FileType::char_device || node.type == FileType::block_device) {
@@ -173,7 +163,7 @@ class Comparison {
   Compared compare(const DiskEntry& entry) {
     Compared result{entry.path, node_from_disk(entry, source_.directory), entry.device, false, true};
     result.linked = result.node.type != FileType::directory && entry.links > 1;
-    const Node* before = tree_.find(entry.path);
+    const auto before = tree_.find(entry.path);
     if (!before) return result;
     keep_exact_values(*before, result.node);
     if (result.node.type == FileType::regular && before->type == FileType::regular) result.node.link_id = before->link_id;

@@ -56,7 +56,7 @@ void Originals::keep(const Tree& tree, const Changes& changes, const oci::SpoolB
   const auto layer = std::make_shared<const ContentLayer>(ContentLayer{blob});
   std::unordered_map<std::uint64_t, std::string> first_names;  // the others of an inode are links to it in the layer
   for (const auto& change : changes) {
-    const Node* node = change.kind == Change::Kind::put ? tree.find(change.path) : nullptr;
+    const auto node = change.kind == Change::Kind::put ? tree.find(change.path) : std::nullopt;
     if (!node || node->type != FileType::regular) continue;
     Content content;
     content.layer = layer;
@@ -75,7 +75,7 @@ Task<std::unordered_map<std::string, Content>> Originals::fetch(Rootfs& root, co
                                                                 const std::vector<DiskEntry>& candidates) {
   std::unordered_map<std::string, Content> originals;
   for (const auto& entry : candidates) {
-    const Node* node = before.find(entry.path);
+    const auto node = before.find(entry.path);
     if (!node || node->type != FileType::regular || !S_ISREG(entry.stamp.mode)) continue;
     if (node->stamp.mtime_ns != entry.stamp.mtime_ns || node->stamp.size != entry.stamp.size) continue;
     Content content = original_of(root, *node, entry.path);

@@ -64,8 +64,8 @@ class CopyOperation::DirectoryCopy {
   // One that exists takes only the mode.
   void make_parent(const Tree& source, const std::string& below) {
     const std::string target = join(to_, below);
-    const Node& node = *source.find(join(from_, below));
-    const Node* there = operation_.tree_.find(target);
+    const Node node = *source.find(join(from_, below));
+    const auto there = operation_.tree_.find(target);
     if (!there) {
       operation_.put_directory(target, operation_.taken(join(from_, below), node));
       return;
@@ -92,11 +92,11 @@ void CopyOperation::copy(const Tree& source, const std::string& written, const s
 void CopyOperation::copy_match(const Tree& source, const SourceMatch& match, const std::string& destination,
                                const IgnoreMatcher& excludes) {
   links_.clear();
-  const Node& node = *source.find(match.path);
+  const Node node = *source.find(match.path);
   if (!node.is_directory()) {
     const Node file = taken(match.path, node);
     const std::string to = prepare(destination);
-    const Node* there = tree_.find(to);
+    const auto there = tree_.find(to);
     put_non_directory(there && there->is_directory() ? join(to, match.name) : to, file);
     return;
   }
@@ -135,7 +135,7 @@ std::string CopyOperation::prepare(const std::string& destination) {
 
 void CopyOperation::copy_directory(const Tree& source, const std::string& from, const std::string& to,
                                    const IgnoreMatcher& excludes, const IgnoreMatcher* includes) {
-  const Node* existing = tree_.find(to);
+  const auto existing = tree_.find(to);
   if (existing && !existing->is_directory()) not_a_directory(to);
   if (!existing) make_directories(to);
   if (!to.empty()) {
@@ -167,7 +167,7 @@ Node CopyOperation::adjusted(Node node) const {
 }
 
 void CopyOperation::put_non_directory(const std::string& path, Node node) {
-  const Node* there = tree_.find(path);
+  const auto there = tree_.find(path);
   if (there && there->is_directory()) {
     throw io::Error(io::ErrorKind::context, fmt::format("cannot replace to directory /{} with file", path));
   }
@@ -175,14 +175,14 @@ void CopyOperation::put_non_directory(const std::string& path, Node node) {
 }
 
 void CopyOperation::put_directory(const std::string& path, Node node) {
-  const Node* there = tree_.find(path);
+  const auto there = tree_.find(path);
   if (there && !there->is_directory()) not_a_directory(path);
   put(path, std::move(node));
 }
 
 void CopyOperation::put_file(const std::string& name, Node node, const std::string& destination) {
   const std::string to = prepare(destination);
-  const Node* there = tree_.find(to);
+  const auto there = tree_.find(to);
   put_non_directory(there && there->is_directory() ? join(to, name) : to, adjusted(std::move(node)));
 }
 
@@ -201,7 +201,7 @@ void CopyOperation::put_archived(const std::string& directory, const ArchiveEntr
   if (target == directory) return;
   if (!entry.hard_link.empty()) {
     const std::string path = resolve_in_tree(tree_, entry.hard_link, false, directory);
-    const Node* other = tree_.find(path);
+    const auto other = tree_.find(path);
     if (!other || other->is_directory()) {
       throw io::Error(io::ErrorKind::integrity,
                       fmt::format("hard link '{}' to '{}', which is not there", entry.path, entry.hard_link));
@@ -219,7 +219,7 @@ void CopyOperation::put_archived(const std::string& directory, const ArchiveEntr
   for (auto slash = target.find('/', directory.empty() ? 0 : directory.size() + 1); slash != std::string::npos;
        slash = target.find('/', slash + 1)) {
     const std::string parent = target.substr(0, slash);
-    const Node* there = tree_.find(parent);
+    const auto there = tree_.find(parent);
     if (there && !there->is_directory()) not_a_directory(parent);
     if (there) continue;
     Node made;
@@ -234,7 +234,7 @@ void CopyOperation::put_archived(const std::string& directory, const ArchiveEntr
 void CopyOperation::make_directories(const std::string& path) {
   for (std::size_t slash = path.find('/');; slash = path.find('/', slash + 1)) {
     const std::string directory = path.substr(0, slash);
-    const Node* there = tree_.find(directory);
+    const auto there = tree_.find(directory);
     if (there && !there->is_directory()) not_a_directory(directory);
     if (!there) {
       Node made;

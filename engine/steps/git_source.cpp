@@ -83,7 +83,7 @@ Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool k
   Context checkout(directory, IgnoreMatcher::from_patterns({keep_git_dir && reference.subdir.empty() ? "" : ".git"}),
                    "checkout of " + reference.remote);
   const Tree files = co_await checkout.scan(runtime, reference.subdir);
-  const Node* root = files.find(reference.subdir);
+  const auto root = files.find(reference.subdir);
   if (!root || !root->is_directory()) {
     throw io::Error(io::ErrorKind::context, fmt::format("{}: there is no directory '{}'", reference.remote, reference.subdir));
   }

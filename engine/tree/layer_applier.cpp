@@ -41,12 +41,9 @@ void LayerApplier::remove(const std::string& path) {
 void LayerApplier::hide_older_children(const std::string& directory) {
   for (const auto& name : below_.children(directory)) {
     const std::string path = directory.empty() ? name : directory + "/" + name;
-    const Node* now = tree_.find(path);
-    const Node* then = below_.find(path);
-    if (!now || !then) continue;
-    if (now == then) {  // the very same entry: untouched by this layer
+    if (tree_.shares(below_, path)) {  // untouched by this layer
       remove(path);
-    } else if (now->is_directory() && then->is_directory()) {
+    } else if (tree_.view(path).is_directory() && below_.view(path).is_directory()) {
       hide_older_children(path);
     }
   }
@@ -54,7 +51,7 @@ void LayerApplier::hide_older_children(const std::string& directory) {
 
 void LayerApplier::apply_link(const oci::TarEntry& entry, const std::string& path) {
   const std::string target = place_of(tree_, entry.link_target);
-  const Node* existing = tree_.find(target);
+  const auto existing = tree_.find(target);
   if (!existing || existing->is_directory()) {
     throw io::Error(io::ErrorKind::integrity,
                     fmt::format("layer entry '{}' is a hard link to '{}', which is not there", entry.path, entry.link_target));
@@ -74,7 +71,7 @@ void LayerApplier::apply(const oci::TarEntry& entry) {
   const oci::Whiteout whiteout = oci::parse_whiteout(entry.path);
   if (whiteout.kind == oci::WhiteoutKind::file) {
     const std::string path = place_of(tree_, whiteout.path);
-    if (tree_.find(path) && tree_.find(path) == below_.find(path)) {
+    if (tree_.shares(below_, path)) {
       remove(path);
     } else {
       hide_older_children(path);

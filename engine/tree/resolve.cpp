@@ -41,16 +41,16 @@ std::string resolve_in_tree(const Tree& tree, std::string_view path, bool follow
       continue;
     }
     const std::string next = resolved.empty() ? name : resolved + "/" + name;
-    const Node* node = tree.find(next);
-    if (!node || node->type != FileType::symlink || (todo.empty() && !follow_last)) {
+    const Tree::View there = tree.view(next);
+    if (!there || there.type() != FileType::symlink || (todo.empty() && !follow_last)) {
       resolved = next;
       continue;
     }
     if (++links > most_links) {
       throw io::Error(io::ErrorKind::context, fmt::format("'{}': too many levels of symbolic links", path));
     }
-    if (node->link_target.starts_with('/')) resolved = root;
-    push_components(node->link_target, todo);
+    if (there.link_target().starts_with('/')) resolved = root;
+    push_components(there.link_target(), todo);
   }
   return resolved;
 }

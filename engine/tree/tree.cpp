@@ -6,26 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "engine/plan/path.hpp"
+#include "engine/tree/entry.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
-
-// A node and its children. Entries are shared between Trees; one that has a single owner may be changed in place.
-struct Tree::Entry {
-  struct Child {
-    std::string name;
-    std::shared_ptr<Entry> entry;
-  };
-  Node node;
-  std::vector<Child> children;  // sorted by name
-
-  std::size_t position(std::string_view name) const {
-    const auto found = std::lower_bound(children.begin(), children.end(), name,
-                                        [](const Child& child, std::string_view wanted) { return child.name < wanted; });
-    return static_cast<std::size_t>(found - children.begin());
-  }
-  bool has(std::size_t at, std::string_view name) const { return at < children.size() && children[at].name == name; }
-};
 
 namespace {
 
@@ -36,16 +21,6 @@ std::string_view take_component(std::string_view& path) {
   path.remove_prefix(std::min(slash + 1, path.size()));
   return name;
 }
-
-// The entry behind `pointer`, for this owner alone. A Tree is changed by one thread, and a shared entry is never changed,
-// so a count of one cannot grow meanwhile.
-template <class Pointer>
-auto& own(Pointer& pointer) {
-  if (pointer.use_count() != 1) pointer = std::make_shared<typename Pointer::element_type>(*pointer);
-  return *pointer;
-}
-
-Node default_directory() { return Node(); }
 
 }  // namespace
 
@@ -62,93 +37,92 @@ bool path_less(std::string_view a, std::string_view b) {
                                       [](unsigned char x, unsigned char y) { return (x == '/' ? 0 : x) < (y == '/' ? 0 : y); });
 }
 
-Tree::Tree() : root_(std::make_shared<Entry>()) { root_->node = default_directory(); }
+Tree::Tree() : root_(Entry::make("", FileType::directory)) { root_->pack(Node(), "", neighbour_); }
 
-const Node& Tree::root() const { return root_->node; }
+Tree::Tree(const Tree& other) = default;
+Tree& Tree::operator=(const Tree& other) = default;
+Tree::Tree(Tree&& other) noexcept = default;
+Tree& Tree::operator=(Tree&& other) noexcept = default;
+Tree::~Tree() = default;
+
+// The entry behind `pointer`, for this owner alone. A Tree is changed by one thread, and a shared entry is never changed,
+// so a count of one cannot grow meanwhile.
+Tree::Entry& Tree::own(EntryPointer& pointer) {
+  if (!pointer.alone()) pointer = pointer->clone();
+  return *pointer.get();
+}
 
 const Tree::Entry* Tree::entry_at(std::string_view path) const {
   const Entry* entry = root_.get();
   while (!path.empty()) {
     const std::string_view name = take_component(path);
+    if (!entry->is_directory()) return nullptr;
     const std::size_t at = entry->position(name);
     if (!entry->has(at, name)) return nullptr;
-    entry = entry->children[at].entry.get();
+    entry = entry->children()[at].get();
   }
   return entry;
 }
 
-const Node* Tree::find(std::string_view path) const {
-  const Entry* entry = entry_at(path);
-  return entry ? &entry->node : nullptr;
+// The entry of a path that is there, with all above it, for this Tree alone.
+Tree::Entry* Tree::own_existing(std::string_view path) {
+  Entry* entry = &own(root_);
+  while (!path.empty()) entry = &own(entry->children()[entry->position(take_component(path))]);
+  return entry;
 }
 
-Tree::View Tree::view(std::string_view path) const { return View(entry_at(path)); }
+std::optional<Node> Tree::find(std::string_view path) const {
+  const Entry* entry = entry_at(path);
+  if (!entry) return std::nullopt;
+  return entry->unpack(path);
+}
 
-FileType Tree::View::type() const { return entry_->node.type; }
-DiskStamp Tree::View::stamp() const { return entry_->node.stamp; }
-std::size_t Tree::View::count() const { return entry_ ? entry_->children.size() : 0; }
-std::string_view Tree::View::name(std::size_t number) const { return entry_->children[number].name; }
-Tree::View Tree::View::child(std::size_t number) const { return View(entry_->children[number].entry.get()); }
+Node Tree::root() const { return root_->unpack(""); }
 
-std::size_t Tree::View::position(std::string_view name) const {
-  if (!entry_) return 0;
-  const std::size_t at = entry_->position(name);
-  return entry_->has(at, name) ? at : entry_->children.size();
+bool Tree::shares(const Tree& other, std::string_view path) const {
+  const Entry* entry = entry_at(path);
+  return entry && entry == other.entry_at(path);
 }
 
 void Tree::put(std::string_view path, Node node) {
-  Entry* entry = &own(root_);
-  while (!path.empty()) {
-    const std::string_view name = take_component(path);
-    if (!entry->node.is_directory()) {
-      entry->node = default_directory();
-      entry->children.clear();
+  std::string_view rest = path;
+  EntryPointer* place = &root_;
+  while (!rest.empty()) {
+    const std::string_view name = take_component(rest);
+    const bool directory = (*place)->is_directory();
+    if (!directory) *place = Entry::make((*place)->name(), FileType::directory);
+    Entry& parent = own(*place);
+    if (!directory) parent.pack(Node(), "", neighbour_);
+    const std::size_t at = parent.position(name);
+    if (!parent.has(at, name)) {
+      EntryPointer made = Entry::make(name, rest.empty() ? node.type : FileType::directory);
+      if (!rest.empty()) made->pack(Node(), "", neighbour_);
+      parent.insert(at, std::move(made));
     }
-    const std::size_t at = entry->position(name);
-    if (!entry->has(at, name)) {
-      auto made = std::make_shared<Entry>();
-      made->node = default_directory();
-      entry->children.insert(entry->children.begin() + static_cast<std::ptrdiff_t>(at), {std::string(name), std::move(made)});
-    }
-    entry = &own(entry->children[at].entry);
+    place = &parent.children()[at];
   }
-  if (!node.is_directory()) entry->children.clear();
-  entry->node = std::move(node);
+  if ((*place)->type() != node.type) *place = Entry::make((*place)->name(), node.type);
+  own(*place).pack(node, path, neighbour_);
 }
 
 void Tree::update(std::string_view path, const std::function<void(Node&)>& change) {
-  if (!find(path)) throw io::Error(io::ErrorKind::internal, fmt::format("no '{}' in the tree", path));
-  Entry* entry = &own(root_);
-  while (!path.empty()) {
-    const std::string_view name = take_component(path);
-    entry = &own(entry->children[entry->position(name)].entry);
-  }
-  change(entry->node);
-  if (!entry->node.is_directory()) entry->children.clear();
+  std::optional<Node> node = find(path);
+  if (!node) throw io::Error(io::ErrorKind::internal, fmt::format("no '{}' in the tree", path));
+  change(*node);
+  put(path, std::move(*node));
 }
 
 bool Tree::remove(std::string_view path) {
-  if (path.empty() || !find(path)) return false;
-  Entry* entry = &own(root_);
-  while (true) {
-    const std::string_view name = take_component(path);
-    const std::size_t at = entry->position(name);
-    if (path.empty()) {
-      entry->children.erase(entry->children.begin() + static_cast<std::ptrdiff_t>(at));
-      return true;
-    }
-    entry = &own(entry->children[at].entry);
-  }
+  if (path.empty() || !entry_at(path)) return false;
+  Entry* parent = own_existing(parent_of(path));
+  const std::size_t at = parent->position(name_of_path(path));
+  parent->children().erase(parent->children().begin() + static_cast<std::ptrdiff_t>(at));
+  return true;
 }
 
 void Tree::remove_children(std::string_view path) {
-  if (!find(path)) return;
-  Entry* entry = &own(root_);
-  while (!path.empty()) {
-    const std::string_view name = take_component(path);
-    entry = &own(entry->children[entry->position(name)].entry);
-  }
-  entry->children.clear();
+  const Entry* entry = entry_at(path);
+  if (entry && entry->is_directory()) own_existing(path)->children().clear();
 }
 
 std::vector<std::string> Tree::children(std::string_view path) const {
@@ -160,38 +134,58 @@ std::vector<std::string> Tree::children(std::string_view path) const {
 }
 
 void Tree::walk(std::string_view path, const std::function<bool(const std::string&, const Node&)>& visit) const {
-  const Entry* start = entry_at(path);
+  const View start = view(path);
   if (!start) return;
   // A stack instead of recursion: trees come from outside and may be deep.
   struct Open {
-    const Entry* entry;
+    View directory;
     std::size_t next;
     std::size_t path_size;
   };
   std::string current(path);
-  if (!visit(current, start->node)) return;
+  if (!visit(current, start.entry_->unpack(current))) return;
   std::vector<Open> open = {{start, 0, current.size()}};
   while (!open.empty()) {
     Open& top = open.back();
     current.resize(top.path_size);
-    if (top.next == top.entry->children.size()) {
+    if (top.next == top.directory.count()) {
       open.pop_back();
       continue;
     }
-    const auto& child = top.entry->children[top.next++];
+    const View child = top.directory.child(top.next++);
     if (!current.empty()) current += '/';
-    current += child.name;
-    if (visit(current, child.entry->node)) open.push_back({child.entry.get(), 0, current.size()});
+    current += child.entry_->name();
+    if (visit(current, child.entry_->unpack(current))) open.push_back({child, 0, current.size()});
   }
 }
 
 std::size_t Tree::size() const {
   std::size_t count = 0;
-  walk("", [&](const std::string&, const Node&) {
+  std::vector<View> todo = {view("")};
+  while (!todo.empty()) {
+    const View next = todo.back();
+    todo.pop_back();
     ++count;
-    return true;
-  });
+    for (std::size_t i = 0; i < next.count(); ++i) todo.push_back(next.child(i));
+  }
   return count;
+}
+
+// -- Tree::View -------------------------------------------------------------------------------------------------------
+
+Tree::View Tree::view(std::string_view path) const { return View(entry_at(path)); }
+
+FileType Tree::View::type() const { return entry_->type(); }
+DiskStamp Tree::View::stamp() const { return entry_->stamp(); }
+std::string_view Tree::View::link_target() const { return entry_->link_target(); }
+std::size_t Tree::View::count() const { return entry_ && entry_->is_directory() ? entry_->children().size() : 0; }
+std::string_view Tree::View::name(std::size_t number) const { return entry_->children()[number]->name(); }
+Tree::View Tree::View::child(std::size_t number) const { return View(entry_->children()[number].get()); }
+
+std::size_t Tree::View::position(std::string_view name) const {
+  if (count() == 0) return 0;
+  const std::size_t at = entry_->position(name);
+  return entry_->has(at, name) ? at : count();
 }
 
 std::uint64_t Tree::new_link_id() const {

@@ -1,5 +1,6 @@
 // Tree: the index of a root file system, path -> node.
 //
+// A Tree holds about 120 bytes an entry (entry.hpp), so a Node is given out by value: it is how one reads and writes an entry.
 // Copying a Tree is cheap: copies share structure and a change copies only the nodes on its path, so every step has a
 // Tree of its own. Owners, capabilities and devices live here and are exact; on disk they are best effort. Paths are
 // relative, cleaned ("usr/bin/env"), "" is the root. Symlinks are never followed by find() and its friends; resolve()
@@ -13,9 +14,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/tree/content.hpp"
+#include "engine/tree/counted.hpp"
 #include "oci/tar/entry.hpp"
 
 namespace kiln::engine {
@@ -29,7 +32,7 @@ struct DiskStamp {
   std::uint64_t inode = 0;  // 0: not on disk
   std::int64_t ctime_ns = 0;
   std::int64_t mtime_ns = 0;
-  std::uint64_t size = 0;
+  std::uint64_t size = 0;  // directories: 0
   std::uint32_t mode = 0;  // st_mode, type included
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
@@ -60,14 +63,17 @@ bool same_metadata(const Node& a, const Node& b);
 
 class Tree {
  public:
-  Tree();                       // an empty root: directory, 0755, root:root, mtime 0
-  Tree(const Tree&) = default;  // shares structure
-  Tree& operator=(const Tree&) = default;
-  Tree(Tree&&) noexcept = default;
-  Tree& operator=(Tree&&) noexcept = default;
+  Tree();                   // an empty root: directory, 0755, root:root, mtime 0
+  Tree(const Tree& other);  // shares structure
+  Tree& operator=(const Tree& other);
+  Tree(Tree&& other) noexcept;
+  Tree& operator=(Tree&& other) noexcept;
+  ~Tree();
 
-  const Node* find(std::string_view path) const;  // null: no such path; valid until the next change
-  const Node& root() const;
+  std::optional<Node> find(std::string_view path) const;  // nothing: no such path
+  Node root() const;
+  // Is the entry at `path` the very one that `other` has there: changed in neither since one was copied from the other?
+  bool shares(const Tree& other, std::string_view path) const;
 
   // Puts a node; a directory over a directory keeps the children, anything else replaces what was there and below.
   // Missing parents are made: directory 0755, root:root, mtime 0. A parent that is not a directory is replaced.
@@ -93,9 +99,22 @@ class Tree {
   std::uint64_t new_link_id() const;  // unused in every Tree of this process
 
  private:
-  struct Entry;
+  class Entry;
+
+  struct Payload;
+  friend void hold(Entry* entry) noexcept;
+  friend void drop(Entry* entry) noexcept;
+  friend bool held_once(const Entry* entry) noexcept;
+  friend void hold(Payload* payload) noexcept;
+  friend void drop(Payload* payload) noexcept;
+  using EntryPointer = Counted<Entry>;
+
   const Entry* entry_at(std::string_view path) const;
-  std::shared_ptr<Entry> root_;
+  static Entry& own(EntryPointer& pointer);
+  Entry* own_existing(std::string_view path);
+
+  EntryPointer root_;
+  Counted<Payload> neighbour_;  // see Entry::pack()
 };
 
 // Valid until the Tree it came from is changed or gone.
@@ -104,7 +123,9 @@ class Tree::View {
   View() = default;  // none
   explicit operator bool() const noexcept { return entry_ != nullptr; }
   FileType type() const;
+  bool is_directory() const { return *this && type() == FileType::directory; }
   DiskStamp stamp() const;
+  std::string_view link_target() const;  // of a symlink
 
   // Children, numbered in the byte order of their names; a View of none and one of a file have no child.
   std::size_t count() const;
@@ -123,6 +144,8 @@ class Tree::View {
 // follow_last false the last component is not followed. `root` (a path without symlinks) may be another directory of the
 // tree; the result is below it and begins with it. Throws Error(context) for a loop, naming the path.
 std::string resolve_in_tree(const Tree& tree, std::string_view path, bool follow_last = true, std::string_view root = "");
+
+FileTime file_time(std::int64_t ns);  // nanoseconds since 1970
 
 // What differs between two Trees, ready for a layer.
 struct Change {

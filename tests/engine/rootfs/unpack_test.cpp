@@ -96,7 +96,7 @@ class Unpack : public ::testing::Test {
     std::size_t seen = 1;
     for (const auto& entry : fs::recursive_directory_iterator(root())) {
       const std::string path = entry.path().lexically_relative(root());
-      const Node* node = tree.find(path);
+      const auto node = tree.find(path);
       ASSERT_TRUE(node) << path;
       struct stat status {};
       ASSERT_EQ(lstat(entry.path().c_str(), &status), 0);

@@ -230,7 +230,7 @@ TEST(Copy, OwnersModesAndTimes) {
   const Result merged = copy({"d"}, "/dst", both, from_stage);
   EXPECT_EQ(merged.tree.find("dst/sub")->mode, 0700U);
   EXPECT_EQ(merged.tree.find("dst/sub")->uid, 6U);
-  EXPECT_NE(merged.tree.find("dst/sub/mine"), nullptr);
+  EXPECT_TRUE(merged.tree.find("dst/sub/mine"));
   EXPECT_EQ(copy({"g.txt"}, "/g").tree.find("g")->mode, 04755U);
 }
 
@@ -339,10 +339,10 @@ TEST(Copy, LinkIsALayerOfItsOwn) {
   const Changes changes = operation.take_changes();
   put_layer_over(into, layer, changes);
   EXPECT_TRUE(into.find("link")->is_directory());  // not followed: replaced
-  EXPECT_NE(into.find("link/y"), nullptr);
-  EXPECT_EQ(into.find("real/place/y"), nullptr);
+  EXPECT_TRUE(into.find("link/y"));
+  EXPECT_FALSE(into.find("real/place/y"));
   EXPECT_EQ(into.find("dst")->mode, 0755U);
-  EXPECT_NE(into.find("dst/old"), nullptr);
+  EXPECT_TRUE(into.find("dst/old"));
 }
 
 TEST(Copy, Archives) {
@@ -369,11 +369,11 @@ TEST(Copy, Archives) {
   EXPECT_EQ(into.find("dst/old")->mode, 0701U);    // a directory over a file
   EXPECT_EQ(into.find("dst/new")->mode, 0755U);    // --chmod is not for archives
   EXPECT_EQ(into.find("dst/new/below")->uid, 5U);  // owners are the archive's
-  EXPECT_NE(into.find("dst/in/x"), nullptr);       // "/in" is below the destination
+  EXPECT_TRUE(into.find("dst/in/x"));       // "/in" is below the destination
   EXPECT_EQ(into.find("dst/in")->mode, 0702U);
   EXPECT_EQ(into.find("dst/same")->link_id, into.find("dst/new/below")->link_id);
   EXPECT_NE(into.find("dst/same")->link_id, 0U);
-  EXPECT_NE(into.find("dst/etc/passwd"), nullptr);  // ".." stops at the destination
+  EXPECT_TRUE(into.find("dst/etc/passwd"));  // ".." stops at the destination
   EXPECT_THROW(operation.put_archived(to, ArchiveEntry{"bad", Node(), "nothing"}), io::Error);
 }
 

@@ -50,7 +50,78 @@ TEST(Tree, CopiesAreIndependent) {
   EXPECT_EQ(listing(second), "a a/b a/b/d ");
   EXPECT_EQ(first.find("a")->mode, 0755U);
   first = Tree();
-  EXPECT_NE(second.find("a/b/d"), nullptr);
+  EXPECT_TRUE(second.find("a/b/d"));
+}
+
+// What is not kept in the fixed part of an entry comes back as it was.
+TEST(Tree, UnusualNodesComeBack) {
+  const auto layer = std::make_shared<const ContentLayer>();
+  Node odd = file(7);
+  odd.mtime = {-62'135'596'800, 5};  // Go's zero time does not fit into nanoseconds
+  odd.xattrs = std::make_shared<const Xattrs>(Xattrs{{"user.x", "y"}});
+  odd.link_id = 3;
+  odd.content.layer = layer;
+  odd.content.path = "elsewhere";
+  odd.stamp.inode = 5;
+  odd.stamp.uid = 1000;  // not what the node says
+  Node device;
+  device.type = FileType::char_device;
+  device.device_major = 1;
+  device.device_minor = 3;
+  Node text = file(2);
+  text.content.inline_bytes = std::make_shared<const ContentInline>(ContentInline{"ab"});
+  Tree tree;
+  tree.put("odd", odd);
+  tree.put("device", device);
+  tree.put("text", text);
+  const Tree copy = tree;
+  tree.update("odd", [](Node& node) { node.mode = 0600; });
+  const Node found = *tree.find("odd");
+  EXPECT_EQ(found.mode, 0600U);
+  EXPECT_EQ(found.mtime, odd.mtime);
+  EXPECT_EQ(*found.xattrs, *odd.xattrs);
+  EXPECT_EQ(found.link_id, odd.link_id);
+  EXPECT_EQ(found.content.layer, layer);
+  EXPECT_EQ(found.content.path, "elsewhere");
+  EXPECT_EQ(found.stamp, odd.stamp);
+  EXPECT_EQ(tree.view("odd").stamp(), odd.stamp);
+  EXPECT_TRUE(same_metadata(*copy.find("odd"), odd));
+  EXPECT_EQ(tree.find("device")->device_minor, 3U);
+  EXPECT_EQ(tree.find("text")->content.inline_bytes, text.content.inline_bytes);
+  EXPECT_FALSE(tree.find("text")->stamp.on_disk());
+}
+
+TEST(Tree, ContentsAtTheirOwnPath) {
+  const auto lower = std::make_shared<const ContentLayer>();
+  const auto upper = std::make_shared<const ContentLayer>();
+  Tree tree;
+  for (const auto& layer : {lower, upper, lower}) {
+    for (const char* path : {"a/b", "a/c"}) {
+      Node node = file();
+      node.content.layer = layer;
+      node.content.path = path;
+      tree.put(path, node);
+      EXPECT_EQ(tree.find(path)->content.layer, layer);
+      EXPECT_EQ(tree.find(path)->content.path, path);
+    }
+  }
+  tree.put("a/d", *tree.find("a/b"));
+  EXPECT_EQ(tree.find("a/d")->content.path, "a/b");
+  tree.update("a/b", [](Node& node) { node = Node(); });
+  EXPECT_TRUE(tree.find("a/b")->is_directory());
+  EXPECT_FALSE(tree.find("a/b")->content.known());
+}
+
+TEST(Tree, SharesWhatNobodyChanged) {
+  Tree tree;
+  for (const char* path : {"a/b", "a/c", "d/e"}) tree.put(path, file());
+  Tree copy = tree;
+  copy.put("a/b", file());
+  EXPECT_FALSE(tree.shares(copy, "a/b"));
+  EXPECT_FALSE(tree.shares(copy, "a"));
+  EXPECT_TRUE(tree.shares(copy, "a/c"));
+  EXPECT_TRUE(tree.shares(copy, "d"));
+  EXPECT_FALSE(tree.shares(copy, "nothing"));
 }
 
 TEST(Tree, PutReplacesByType) {
@@ -59,9 +130,9 @@ TEST(Tree, PutReplacesByType) {
   Node directory;
   directory.mode = 0711;
   tree.put("a", directory);
-  EXPECT_NE(tree.find("a/b"), nullptr);
+  EXPECT_TRUE(tree.find("a/b"));
   tree.put("a", file());
-  EXPECT_EQ(tree.find("a/b"), nullptr);
+  EXPECT_FALSE(tree.find("a/b"));
   tree.put("a/x", file());
   EXPECT_TRUE(tree.find("a")->is_directory());
   EXPECT_FALSE(tree.remove("nothing"));
@@ -111,7 +182,7 @@ TEST(Layers, LinksAndParents) {
   base.apply(entry("lib", FileType::symlink, "usr/lib"));
   base.apply(entry("lib/a"));
   base.apply(entry("hard", FileType::hard_link, "usr/lib/a"));
-  EXPECT_NE(tree.find("usr/lib/a"), nullptr);
+  EXPECT_TRUE(tree.find("usr/lib/a"));
   EXPECT_EQ(tree.find("hard")->link_id, tree.find("usr/lib/a")->link_id);
   EXPECT_NE(tree.find("hard")->link_id, 0U);
   EXPECT_EQ(tree.find("lib")->type, FileType::symlink);
