@@ -46,7 +46,7 @@ class Push {
 
   Task<void> send_archive(oci::Image& image) {
     SavedArchive archive(path_);
-    const auto read = [&archive] { return archive.read_contents(); };
+    const auto read = [this, &archive] { return io::with_context(path_, [&archive] { return archive.read_contents(); }); };
     const SavedArchive::Contents contents = co_await io::offload(session_.runtime.waiting(), read);
     std::map<std::string, ImageLayerPtr> layers;  // by member: an image may have a layer twice
     for (const auto& name : contents.layers) layers[name];
@@ -67,10 +67,12 @@ class Push {
   Task<void> send_layers(SavedArchive& archive, std::map<std::string, ImageLayerPtr>& layers) {
     archive.rewind();
     while (true) {
-      const auto find_next = [&archive, &layers] {
-        std::string name = archive.next();
-        while (!name.empty() && !layers.contains(name)) name = archive.next();
-        return name;
+      const auto find_next = [this, &archive, &layers] {
+        return io::with_context(path_, [&] {
+          std::string name = archive.next();
+          while (!name.empty() && !layers.contains(name)) name = archive.next();
+          return name;
+        });
       };
       const std::string name = co_await io::offload(session_.runtime.waiting(), find_next);
       if (name.empty()) co_return;
