@@ -91,6 +91,15 @@ void SpoolBlob::complete(Digest digest) {
   changed_.notify_all();
 }
 
+void SpoolBlob::adopt(io::UniqueFd file, Digest digest, std::uint64_t size) {
+  {
+    const std::lock_guard lock(mutex_);
+    file_ = std::move(file);
+    available_ = size;
+  }
+  complete(std::move(digest));
+}
+
 void SpoolBlob::fail(std::exception_ptr error) {
   {
     const std::lock_guard lock(mutex_);

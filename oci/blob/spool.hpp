@@ -36,6 +36,8 @@ class SpoolBlob {
   // Loop thread only, each once: the blob is whole (its digest and size are final), or it never will be.
   void complete(Digest digest);
   void fail(std::exception_ptr error);
+  // Instead of all these: the blob is `file`, which has this digest and size. For a blob that is empty yet.
+  void adopt(io::UniqueFd file, Digest digest, std::uint64_t size);
   // Loop thread: tells waiting coroutines about what pool threads have written.
   void announce();
 
@@ -59,7 +61,7 @@ class SpoolBlob {
   struct Range {
     std::uint64_t begin, end;
   };
-  io::UniqueFd file_;
+  io::UniqueFd file_;  // replaced by adopt(), before anybody has found bytes to read
   mutable std::mutex mutex_;
   mutable std::condition_variable grown_;
   std::uint64_t available_ = 0;  // guarded by mutex_

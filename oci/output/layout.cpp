@@ -1,11 +1,5 @@
 #include "oci/output/layout.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -13,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
-#include "io/base/fd.hpp"
 #include "oci/image/json_fields.hpp"
+#include "oci/output/new_file.hpp"
 #include "oci/tar/writer.hpp"
 
 namespace kiln::oci {
@@ -23,68 +17,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view layout_text = R"({"imageLayoutVersion":"1.0.0"})";
-
-// A file that gets its name only when it is whole.
-class NewFile {
- public:
-  explicit NewFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".kiln-new") {
-    fd_ = io::UniqueFd(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (!fd_) io::throw_errno(errno, fmt::format("creating '{}'", path_));
-  }
-  ~NewFile() {
-    if (!kept_) unlink(temporary_.c_str());
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-
-  void write(io::Bytes bytes) {
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(fd_.get(), bytes.data(), bytes.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) io::throw_errno(errno, fmt::format("writing '{}'", path_));
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    }
-  }
-  void keep() {
-    if (rename(temporary_.c_str(), path_.c_str()) != 0) io::throw_errno(errno, fmt::format("naming '{}'", path_));
-    kept_ = true;
-  }
-
- private:
-  std::string path_;
-  std::string temporary_;
-  io::UniqueFd fd_;
-  bool kept_ = false;
-};
-
-void copy_blob(const SpoolBlob& blob, NewFile& file) {
-  std::vector<std::byte> buffer(1U << 20U);
-  for (std::uint64_t offset = 0;;) {
-    const std::size_t count = blob.read_at(offset, buffer);
-    if (count == 0) return;
-    file.write(io::Bytes(buffer).first(count));
-    offset += count;
-  }
-}
-
-void write_text_file(const std::string& path, std::string_view text) {
-  NewFile file(path);
-  file.write(io::as_bytes(text));
-  file.keep();
-}
-
 std::string index_text(const Image& image, const std::vector<std::string>& names) {
   Index index;
   index.format = ImageFormat::oci;
-  Descriptor entry;
-  entry.media_type = image.manifest.format == ImageFormat::oci ? media_type::oci_manifest : media_type::docker_manifest;
-  entry.digest = image.manifest_digest;
-  entry.size = image.manifest_bytes.size();
-  entry.platform = image.platform;
+  Descriptor entry = descriptor_of(image);
   if (names.empty()) index.manifests.push_back(entry);
   for (const auto& name : names) {
-    entry.annotations["org.opencontainers.image.ref.name"] = name;
+    entry.annotations[ref_name_annotation] = name;
     index.manifests.push_back(entry);
   }
   return serialize(index);
@@ -109,7 +48,7 @@ class ArchiveWriter {
   }
   void add_blob(const std::string& path, const SpoolBlob& blob) {
     begin(path, blob.size());
-    copy_blob(blob, file_);
+    file_.write(blob);
     end(blob.size());
   }
   void finish() {
@@ -139,6 +78,15 @@ void for_each_layer(const Image& image, const std::function<void(const Descripto
 
 }  // namespace
 
+Descriptor descriptor_of(const Image& image) {
+  Descriptor descriptor;
+  descriptor.media_type = image.manifest.format == ImageFormat::oci ? media_type::oci_manifest : media_type::docker_manifest;
+  descriptor.digest = image.manifest_digest;
+  descriptor.size = image.manifest_bytes.size();
+  descriptor.platform = image.platform;
+  return descriptor;
+}
+
 void write_oci_layout(const Image& image, const std::string& directory, const std::vector<std::string>& names) {
   std::error_code error;
   const std::string blobs = directory + "/blobs/sha256/";
@@ -148,18 +96,18 @@ void write_oci_layout(const Image& image, const std::string& directory, const st
     const std::string path = blobs + std::string(layer.digest.hex());
     if (fs::exists(path, error) && fs::file_size(path, error) == layer.size) return;
     NewFile file(path);
-    copy_blob(blob, file);
+    file.write(blob);
     file.keep();
   });
   write_text_file(blobs + std::string(image.manifest.config.digest.hex()), image.config_bytes);
   write_text_file(blobs + std::string(image.manifest_digest.hex()), image.manifest_bytes);
-  write_text_file(directory + "/oci-layout", layout_text);
+  write_text_file(directory + "/oci-layout", oci_layout_text);
   write_text_file(directory + "/index.json", index_text(image, names));
 }
 
 void write_oci_archive(const Image& image, const std::string& path, const std::vector<std::string>& names) {
   ArchiveWriter archive(path);
-  archive.add_text("oci-layout", layout_text);
+  archive.add_text("oci-layout", oci_layout_text);
   archive.add_text("index.json", index_text(image, names));
   archive.add_directory("blobs");
   archive.add_directory("blobs/sha256");

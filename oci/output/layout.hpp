@@ -4,12 +4,19 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "oci/image/reference.hpp"
 #include "oci/output/image.hpp"
 
 namespace kiln::oci {
+
+inline constexpr std::string_view oci_layout_text = R"({"imageLayoutVersion":"1.0.0"})";  // of the file oci-layout
+inline constexpr const char* ref_name_annotation = "org.opencontainers.image.ref.name";   // of an entry of index.json
+
+// The entry of index.json for an image, without a name.
+Descriptor descriptor_of(const Image& image);
 
 // Writes oci-layout, index.json (one manifest; `names` as org.opencontainers.image.ref.name annotations, none when empty)
 // and blobs/sha256. An index.json that is there is started afresh, as Kaniko does; other blobs stay.

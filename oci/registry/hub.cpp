@@ -55,6 +55,7 @@ io::Task<PulledManifest> pull_from(Registry& registry, std::string repository, s
   if (is_index(pulled.manifest.media_type)) {
     const Index index = parse_index(pulled.manifest.bytes, pulled.manifest.media_type);
     const Descriptor entry = choose(index, platform);
+    pulled.index = pulled.manifest.digest;
     pulled.manifest = co_await registry.get_manifest(repository, entry.digest.text());
   }
   co_return pulled;

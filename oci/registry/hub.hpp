@@ -26,6 +26,7 @@ struct PulledManifest {
   Registry* registry = nullptr;  // lives as long as the hub
   std::string repository;        // there, prefix included
   RawManifest manifest;          // an image manifest: an index was resolved for the platform
+  Digest index;                  // of that index; empty: there was none
 };
 
 class RegistryHub {
