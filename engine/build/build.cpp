@@ -128,6 +128,7 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
   std::vector<std::string> pushed = co_await publisher.push_image(image);
   write_builder_output(session.request, image.manifest_digest);
   if (session.cache) co_await session.cache->finish(true);
+  co_await keep_base_images(session);
   BuildResult result = summarize(session, image);
   result.layers_new =
       static_cast<std::uint64_t>(std::ranges::count_if(target->layers, [](const auto& layer) { return !layer->base(); }));

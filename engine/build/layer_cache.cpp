@@ -14,6 +14,8 @@ namespace {
 
 using io::Task;
 
+constexpr std::size_t longest_step = 500;  // bytes of an instruction that an entry tells
+
 // Kaniko's: beside the first destination.
 std::string cache_place(const BuildRequest& request) {
   if (!request.cache.repository.empty()) return request.cache.repository;
@@ -56,7 +58,7 @@ ImageLayerPtr LayerCache::layer_of(const CachedLayer& cached) const {
   layer->diff_id = cached.diff_id;
   layer->origin = cached.registry;
   layer->origin_repository = cached.repository;
-  layer->origin_file = cached.file;
+  layer->file = cached.file;
   layer->from_cache = true;
   layer->created = cached.created;
   return layer;
@@ -85,21 +87,21 @@ std::string LayerCache::mountable_repository() const {
   return {};
 }
 
-void LayerCache::remember(std::string key, ImageLayerPtr layer, bool published) {
+void LayerCache::remember(std::string key, std::string step, ImageLayerPtr layer, bool published) {
   if (!session_.request.cache.write) return;
-  writes_.spawn(write_or_warn(std::move(key), std::move(layer), published ? mountable_repository() : ""));
+  writes_.spawn(write_or_warn(std::move(key), std::move(step), std::move(layer), published ? mountable_repository() : ""));
 }
 
-Task<void> LayerCache::write_or_warn(std::string key, ImageLayerPtr layer, std::string mount_from) {
+Task<void> LayerCache::write_or_warn(std::string key, std::string step, ImageLayerPtr layer, std::string mount_from) {
   try {
-    co_await write(key, std::move(layer), std::move(mount_from));
+    co_await write(key, std::move(step), std::move(layer), std::move(mount_from));
   } catch (const io::Error& error) {
     if (error.kind() == io::ErrorKind::cancelled) throw;
     spdlog::warn("cache entry {} is not written: {}", key, error.message());
   }
 }
 
-Task<void> LayerCache::write(std::string key, ImageLayerPtr layer, std::string mount_from) {
+Task<void> LayerCache::write(std::string key, std::string step, ImageLayerPtr layer, std::string mount_from) {
   co_await layer->blob->wait_complete();
   while (!mount_from.empty() && !layer->pushed && !push_ended_) co_await session_.layer_pushed.wait();
   if (!layer->pushed) mount_from.clear();
@@ -109,7 +111,17 @@ Task<void> LayerCache::write(std::string key, ImageLayerPtr layer, std::string m
   entry.layer.size = layer->blob->size();
   entry.diff_id = layer->diff_id;
   entry.created = layer->created;
+  entry.step = step.substr(0, longest_step);
   co_await store_->put(std::move(key), std::move(entry), layer->blob, std::move(mount_from));
+}
+
+Task<void> LayerCache::trim() {
+  try {
+    co_await store_->trim(session_.request.cache.ttl, session_.request.cache.limit);
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::cancelled) throw;
+    spdlog::warn("the layer cache keeps what it has: {}", error.message());
+  }
 }
 
 Task<void> LayerCache::finish(bool pushing) {
@@ -118,6 +130,7 @@ Task<void> LayerCache::finish(bool pushing) {
     session_.layer_pushed.notify_all();
   }
   co_await writes_.join();
+  if (session_.request.cache.write && session_.request.cache.limit > 0) co_await trim();
 }
 
 }  // namespace kiln::engine

@@ -21,8 +21,9 @@ class LayerCache {
   // step that has to run again may not be taken from another run.
   io::Task<std::vector<ImageLayerPtr>> find(std::vector<std::string> keys);
 
-  // Writes an entry once the layer is complete; where the build pushes it to the cache's registry it is mounted from there.
-  void remember(std::string key, ImageLayerPtr layer, bool published);
+  // Writes an entry once the layer is complete, with the instruction's text for people; where the build pushes it to the cache's
+  // registry it is mounted from there.
+  void remember(std::string key, std::string step, ImageLayerPtr layer, bool published);
 
   // Waits for the entries that are being written. `pushing`: layers are still being pushed; else the entries do not wait
   // for it any more.
@@ -31,8 +32,9 @@ class LayerCache {
 
  private:
   io::Task<void> look_up(const std::string& key, std::optional<CachedLayer>& found);
-  io::Task<void> write(std::string key, ImageLayerPtr layer, std::string mount_from);
-  io::Task<void> write_or_warn(std::string key, ImageLayerPtr layer, std::string mount_from);
+  io::Task<void> write(std::string key, std::string step, ImageLayerPtr layer, std::string mount_from);
+  io::Task<void> write_or_warn(std::string key, std::string step, ImageLayerPtr layer, std::string mount_from);
+  io::Task<void> trim();
   ImageLayerPtr layer_of(const CachedLayer& cached) const;
   std::string mountable_repository() const;
   void trouble(const std::string& what);

@@ -17,29 +17,37 @@ struct ImageLayer {
   oci::SpoolBlobPtr blob;           // null: a base layer whose bytes nobody wanted yet
   oci::Registry* origin = nullptr;  // layers of a base image or of a registry's cache
   std::string origin_repository;
-  std::string origin_file;  // layers of a cache on disk
+  oci::Reference image;   // of a base: what has it, by the digest of the manifest
+  oci::BlobFilePtr file;  // a copy in a cache on disk; not verified until its bytes are wanted
   bool from_cache = false;
   std::int64_t created = 0;  // seconds: when it was made; of layers that are not a base's
   bool pushed = false;       // every destination has it
   // Not made by this build.
-  bool base() const { return origin != nullptr || !origin_file.empty(); }
+  bool base() const { return origin != nullptr || file != nullptr; }
 };
 using ImageLayerPtr = std::shared_ptr<ImageLayer>;
 
 // A base image: manifest and config are here, layers come when somebody wants their bytes.
 struct BaseImage {
+  oci::Reference reference;
   oci::Digest digest;
+  oci::Digest index;  // that the manifest was chosen from; empty: none
   oci::Manifest manifest;
+  std::string manifest_bytes;
   oci::ImageConfig config;
+  std::string config_bytes;
   std::vector<ImageLayerPtr> layers;
 };
 
-// Errors carry the reference.
+// Of the directory of base images (--cache-dir) whatever is there is taken; a tag is looked up at the registry nevertheless, a
+// digest is not. Errors carry the reference.
 io::Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Reference reference, oci::Platform platform);
 
 // The same from an OCI layout; `place`: DIRECTORY[:NAME][@DIGEST], NAME is "latest" if not given (docker buildx build
 // --build-context). Errors carry the place.
 io::Task<std::shared_ptr<BaseImage>> load_layout_image(Session& session, std::string place, oci::Platform platform);
+// Leaves the base images that this build has downloaded in the directory. Trouble is a warning.
+io::Task<void> keep_base_images(Session& session);
 
 // The bytes of a layer that this build has not made; the download starts when this is called first and goes on beside the build.
 oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer);

@@ -109,6 +109,11 @@ Task<bool> Publisher::already_there(Target& target, ImageLayerPtr layer, std::st
     }
     if (mount_from.empty()) mount_from = layer->origin_repository;
   }
+  const bool unasked = !layer->origin && !layer->image.repository.empty();  // a base that its registry was not asked for
+  if (unasked && mount_from.empty() && layer->image.repository != target.repository &&
+      session_.hub.for_push(layer->image.registry).host() == target.registry->host()) {
+    mount_from = layer->image.repository;
+  }
   if (!target.empty || layer->base()) {
     const bool present = co_await target.registry->has_blob(target.repository, layer->descriptor.digest);
     if (present) {

@@ -53,6 +53,10 @@ struct CacheSettings {
   bool copy_layers = true;                   // --cache-copy-layers
   bool read = true;
   bool write = true;  // not --no-push-cache
+  // --cache-dir: an oci::ImageStore that base images are taken from; empty: none. `keep_base_images`: and left in.
+  std::string directory;
+  bool keep_base_images = false;
+  std::uint64_t limit = 0;  // --cache-limit: bytes that caches on disk are kept below; 0: unlimited
 };
 
 struct BuildRequest {

@@ -10,55 +10,12 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/build/layer_cache.hpp"
+#include "engine/build/registries.hpp"
 #include "io/base/error.hpp"
-#include "oci/registry/login/provider.hpp"
 
 namespace kiln::engine {
 
 namespace {
-
-std::string host_only(const std::string& host) { return host == "index.docker.io" ? "registry-1.docker.io" : host; }
-
-io::http::ClientOptions client_options(const BuildRequest& request) {
-  const RegistrySettings& settings = request.registries;
-  io::http::ClientOptions options;
-  options.user_agent = "kiln/0.1";
-  options.defaults.skip_verify = settings.skip_tls_verify_push || settings.skip_tls_verify_pull;
-  const auto host_of = [&](const std::string& host) -> io::http::HostTls& {
-    const auto [entry, added] = options.hosts.try_emplace(host_only(host), options.defaults);
-    return entry->second;
-  };
-  for (const auto& host : settings.skip_tls_verify) host_of(host).skip_verify = true;
-  for (const auto& [host, file] : settings.certificates) host_of(host).extra_ca_files.push_back(file);
-  for (const auto& [host, pair] : settings.client_certificates) {
-    host_of(host).client_certificate_file = pair.first;
-    host_of(host).client_key_file = pair.second;
-  }
-  return options;
-}
-
-oci::HubOptions hub_options(const BuildRequest& request) {
-  const RegistrySettings& settings = request.registries;
-  oci::HubOptions options;
-  options.registry.upload_chunk_size = settings.upload_chunk_size;
-  if (!settings.upstream_client.empty()) options.registry.upload_user_agent = "kiln/0.1," + settings.upstream_client;
-  options.mirrors = settings.mirrors;
-  options.no_fallback = settings.no_fallback;
-  options.pull_retries = settings.pull_retries;
-  options.access = [settings](std::string_view host, bool push) {
-    oci::RegistryAccess access;
-    access.plain_http = (push ? settings.insecure_push : settings.insecure_pull) || settings.insecure.contains(std::string(host));
-    return access;
-  };
-  return options;
-}
-
-std::shared_ptr<oci::CredentialStore> make_credentials(io::Runtime& runtime, io::http::Client& http,
-                                                       const RegistrySettings& settings) {
-  auto credentials = oci::CredentialStore::from_environment(runtime);
-  credentials->add_providers(oci::make_login_providers(http, settings.login_providers));
-  return credentials;
-}
 
 std::string make_directory(const std::string& path) {
   std::error_code error;
@@ -82,8 +39,8 @@ Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Prog
       request(the_request),
       progress(the_progress),
       clock(the_progress),
-      http(the_runtime, client_options(the_request)),
-      hub(the_runtime, http, make_credentials(the_runtime, http, the_request.registries), hub_options(the_request)),
+      http(the_runtime, client_options(the_request.registries)),
+      hub(the_runtime, http, make_credentials(the_runtime, http, the_request.registries), hub_options(the_request.registries)),
       reader(io::make_file_reader(the_runtime)),
       spool_directory(make_directory(the_request.work_directory + "/spool")),
       scratch_directory(make_directory(the_request.work_directory + "/scratch")),
@@ -91,6 +48,7 @@ Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Prog
       probed(the_runtime.executor()),
       layer_pushed(the_runtime.executor()),
       transfers(the_runtime.executor()) {
+  if (!request.cache.directory.empty()) image_store = std::make_unique<oci::ImageStore>(request.cache.directory);
   fix_times(std::nullopt);
 }
 

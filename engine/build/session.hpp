@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/build/phases.hpp"
 #include "engine/build/request.hpp"
@@ -14,10 +15,12 @@
 #include "io/loop/task_group.hpp"
 #include "oci/image/config.hpp"
 #include "oci/registry/hub.hpp"
+#include "oci/store/image_store.hpp"
 
 namespace kiln::engine {
 
 class LayerCache;
+struct BaseImage;
 
 struct Session {
   Session(io::Runtime& the_runtime, const BuildRequest& the_request, Progress& the_progress);
@@ -55,9 +58,11 @@ struct Session {
   int next_step = 0;
   int next_checkout = 0;
   int next_transfer = 0;
-  std::unique_ptr<LayerCache> cache;  // null: off
-  io::Notify layer_pushed;            // a layer has reached its destinations
-  bool cache_failed = false;          // a layer that the cache promised could not be had
+  std::unique_ptr<oci::ImageStore> image_store;         // the directory of base images; null: none
+  std::vector<std::shared_ptr<BaseImage>> base_images;  // of this build
+  std::unique_ptr<LayerCache> cache;                    // null: off
+  io::Notify layer_pushed;                              // a layer has reached its destinations
+  bool cache_failed = false;                            // a layer that the cache promised could not be had
   // Ends what is still going on after a failure; `failure` becomes what was the first thing to go wrong.
   io::Task<void> stop_transfers(std::exception_ptr& failure);
   io::TaskGroup transfers;  // downloads, captures and uploads: joined before the manifest is pushed

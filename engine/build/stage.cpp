@@ -1,6 +1,7 @@
 #include "engine/build/stage.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -9,6 +10,7 @@
 #include "engine/build/final_config.hpp"
 #include "engine/build/steps.hpp"
 #include "engine/cache/step_keys.hpp"
+#include "engine/cache/store.hpp"
 #include "engine/dockerfile/diagnostics.hpp"
 #include "io/base/error.hpp"
 
@@ -242,6 +244,7 @@ Task<void> StageRunner::empty_root_for(int index) {
     root_keep_ = protected_paths(SandboxKind::in_place, request.kiln_directory, request.ignore_var_run, request.ignore_paths);
     root_keep_.merge(paths_read_by_builds());
     root_keep_.insert(request.cache_mounts_directory);
+    root_keep_.merge(caches_on_disk());
     for (const auto& agent : request.ssh_agents) root_keep_.insert(agent.second);
     root_keep_.merge(local_contexts(request.named_contexts));
     co_await container_root_->take(root_keep_);
@@ -257,6 +260,16 @@ Task<void> StageRunner::empty_root_for(int index) {
   root_moves_ = true;
   co_await in_place_->move_aside();
   root_moves_ = false;
+}
+
+// A directory of base images counts when it is one: the default's path may as well be the image's own.
+std::set<std::string> StageRunner::caches_on_disk() const {
+  const CacheSettings& settings = session_.request.cache;
+  std::set<std::string> paths;
+  if (const auto directory = layout_directory(settings.repository)) paths.insert(*directory);
+  const bool used = settings.keep_base_images || std::filesystem::exists(settings.directory + "/index.json");
+  if (!settings.directory.empty() && used) paths.insert(settings.directory);
+  return paths;
 }
 
 void StageRunner::release_root(int index) {

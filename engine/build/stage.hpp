@@ -97,6 +97,7 @@ class StageRunner {
   io::Task<void> take_root(int index, StageResultPtr stage);
   io::Task<void> empty_root_for(int index);
   std::shared_ptr<Rootfs> new_rootfs(int index, RootfsShape shape, const std::string& directory) const;
+  std::set<std::string> caches_on_disk() const;
   void release_root(int index);
 
   // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers

@@ -52,7 +52,7 @@ class StageRunner::Steps {
   io::Task<CopyRules> rules_for(const CopyStep& step);
   std::string note_on(const Changes& changes) const;
   io::Task<void> record(const Changes& changes, std::size_t number);
-  io::Task<void> capture(Changes changes, const std::string& key);
+  io::Task<void> capture(Changes changes, const std::string& key, const std::string& text);
   Changes accumulated() const;
 
   class Mounts;  // what one RUN finds mounted

@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* key_annotation = "kiln.cache.key";
 constexpr const char* diff_id_annotation = "kiln.cache.diff-id";
+constexpr const char* step_annotation = "kiln.cache.step";
 constexpr const char* created_annotation = "org.opencontainers.image.created";
 
 const std::string& annotation(const oci::Manifest& manifest, const char* name) {
@@ -23,7 +24,7 @@ const std::string& annotation(const oci::Manifest& manifest, const char* name) {
 
 }  // namespace
 
-EntryImage make_entry(const std::string& key, const CachedLayer& layer) {
+oci::Image make_entry(const std::string& key, const CachedLayer& layer) {
   const oci::Timestamp created{std::chrono::seconds(layer.created)};
   oci::ImageConfig config;
   config.created = oci::format_rfc3339(created);
@@ -31,22 +32,28 @@ EntryImage make_entry(const std::string& key, const CachedLayer& layer) {
   config.diff_ids = {layer.diff_id};
   oci::History history;
   history.created = config.created;
-  history.created_by = "kiln cache entry " + key;
+  history.created_by = layer.step;
   config.history = {history};
 
-  EntryImage image;
-  image.config = oci::serialize(config);
+  oci::Image image;
+  image.config_bytes = oci::serialize(config);
+  image.platform = config.platform;
   image.manifest.format = oci::ImageFormat::oci;
   image.manifest.config.media_type = oci::media_type::oci_config;
-  image.manifest.config.digest = oci::Digest::of(io::as_bytes(image.config));
-  image.manifest.config.size = image.config.size();
+  image.manifest.config.digest = oci::Digest::of(io::as_bytes(image.config_bytes));
+  image.manifest.config.size = image.config_bytes.size();
   oci::Descriptor descriptor = layer.layer;
   descriptor.media_type = oci::layer_media_type(oci::ImageFormat::oci, oci::compression_of(descriptor.media_type));
   image.manifest.layers = {descriptor};
   image.manifest.annotations = {
       {key_annotation, key}, {diff_id_annotation, layer.diff_id.text()}, {created_annotation, config.created}};
+  if (!layer.step.empty()) image.manifest.annotations[step_annotation] = layer.step;
+  image.manifest_bytes = oci::serialize(image.manifest);
+  image.manifest_digest = oci::Digest::of(io::as_bytes(image.manifest_bytes));
   return image;
 }
+
+bool is_entry(const oci::Manifest& manifest) { return manifest.annotations.contains(key_annotation); }
 
 CachedLayer read_entry(const std::string& key, const oci::Manifest& manifest) {
   if (manifest.layers.size() != 1) throw io::Error(io::ErrorKind::integrity, "it has not one layer");
@@ -57,6 +64,8 @@ CachedLayer read_entry(const std::string& key, const oci::Manifest& manifest) {
   layer.layer = manifest.layers.front();
   layer.diff_id = oci::Digest::parse(annotation(manifest, diff_id_annotation));
   layer.created = std::chrono::duration_cast<std::chrono::seconds>(created->time_since_epoch()).count();
+  const auto step = manifest.annotations.find(step_annotation);
+  if (step != manifest.annotations.end()) layer.step = step->second;
   return layer;
 }
 

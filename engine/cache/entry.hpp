@@ -4,16 +4,14 @@
 #include <string>
 
 #include "engine/cache/store.hpp"
-#include "oci/image/manifest.hpp"
+#include "oci/output/image.hpp"
 
 namespace kiln::engine {
 
-struct EntryImage {
-  oci::Manifest manifest;
-  std::string config;  // bytes
-};
+oci::Image make_entry(const std::string& key, const CachedLayer& layer);
 
-EntryImage make_entry(const std::string& key, const CachedLayer& layer);
+// Whether it is an entry of the cache and not some image.
+bool is_entry(const oci::Manifest& manifest);
 
 // Errors: io::Error(integrity) when the manifest is no entry, or another key's.
 CachedLayer read_entry(const std::string& key, const oci::Manifest& manifest);

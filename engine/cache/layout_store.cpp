@@ -1,27 +1,22 @@
 #include "engine/cache/layout_store.hpp"
 
-#include <unistd.h>
-
-#include <atomic>
-#include <filesystem>
-
-#include <fmt/format.h>
+#include <algorithm>
+#include <functional>
+#include <map>
 
 #include "engine/cache/entry.hpp"
 #include "io/base/error.hpp"
-#include "oci/output/layout.hpp"
-#include "oci/output/read_layout.hpp"
+#include "oci/store/image_store.hpp"
 
 namespace kiln::engine {
 
 namespace {
 
-namespace fs = std::filesystem;
 using io::Task;
 
 class LayoutStore final : public CacheStore {
  public:
-  LayoutStore(io::Runtime& runtime, std::string directory) : runtime_(runtime), directory_(std::move(directory)) {}
+  LayoutStore(io::Runtime& runtime, const std::string& directory) : runtime_(runtime), store_(directory) {}
 
   std::string host() const override { return {}; }
 
@@ -32,47 +27,86 @@ class LayoutStore final : public CacheStore {
   }
 
   Task<void> put(std::string key, CachedLayer entry, oci::SpoolBlobPtr blob, std::string) override {
-    const auto work = [this, key, entry, blob] { write(key, entry, blob); };
+    const auto work = [this, key, entry, blob] { write(key, entry, *blob); };
+    co_await io::offload(runtime_.waiting(), work);
+  }
+
+  Task<std::vector<StoredEntry>> list() override {
+    const auto work = [this] {
+      std::vector<StoredEntry> entries;
+      const auto all = store_.entries();
+      for (const auto& entry : *all) entries.push_back(describe(entry));
+      std::ranges::sort(entries, std::greater(), &StoredEntry::created);
+      return entries;
+    };
+    std::vector<StoredEntry> entries = co_await io::offload(runtime_.waiting(), work);
+    co_return entries;
+  }
+
+  Task<Pruned> prune(PruneLimits limits) override {
+    const auto work = [this, limits] {
+      Pruned pruned;
+      std::map<oci::Digest, StoredEntry> known;
+      const auto all = store_.entries();
+      for (const auto& entry : *all) known.insert_or_assign(entry.digest, describe(entry));
+      const auto done = store_.prune({limits.created_after, limits.used_after, limits.size, limits.dry_run}, true);
+      for (const auto& entry : done->entries) pruned.entries.push_back(known[entry.digest]);
+      pruned.bytes = done->bytes;
+      return pruned;
+    };
+    Pruned pruned = co_await io::offload(runtime_.waiting(), work);
+    co_return pruned;
+  }
+
+  Task<void> trim(std::chrono::seconds age, std::uint64_t size) override {
+    const auto work = [this, age, size] { store_.trim(age, size); };
     co_await io::offload(runtime_.waiting(), work);
   }
 
  private:
-  std::string path_of(const std::string& key) const { return directory_ + ":" + key; }
-
   std::optional<CachedLayer> read(const std::string& key) const {
-    const std::string path = path_of(key);
-    if (!fs::exists(path + "/index.json")) return std::nullopt;
-    const oci::Descriptor entry = oci::find_in_layout(path, "");
-    CachedLayer layer = read_entry(key, oci::parse_manifest(oci::read_layout_blob(path, entry.digest), entry.media_type));
-    layer.file = oci::layout_blob_path(path, layer.layer.digest);
+    const std::optional<oci::Descriptor> entry = store_.find(key);
+    if (!entry) return std::nullopt;
+    CachedLayer layer;
+    try {
+      layer = read_entry(key, oci::parse_manifest(store_.read_blob(*entry), entry->media_type));
+    } catch (const io::Error& error) {
+      throw io::Error(io::ErrorKind::integrity, error.message());
+    }
+    layer.file = store_.open_blob(layer.layer);
+    if (!layer.file) throw io::Error(io::ErrorKind::integrity, "its layer is gone");
+    store_.note_use(*entry);
     return layer;
   }
 
-  void write(const std::string& key, const CachedLayer& entry, const oci::SpoolBlobPtr& blob) const {
-    static std::atomic<unsigned> number = 0;
-    const EntryImage made = make_entry(key, entry);
-    oci::Image image;
-    image.manifest = made.manifest;
-    image.config_bytes = made.config;
-    image.manifest_bytes = oci::serialize(made.manifest);
-    image.manifest_digest = oci::Digest::of(io::as_bytes(image.manifest_bytes));
-    image.platform = oci::host_platform();
-    image.layers = {blob};
-    const std::string temporary = fmt::format("{}.new-{}-{}", path_of(key), getpid(), ++number);
-    oci::write_oci_layout(image, temporary, {});
-    std::error_code error;
-    fs::rename(temporary, path_of(key), error);
-    if (!error) return;
-    std::error_code ignored;
-    if (fs::exists(path_of(key) + "/index.json", ignored)) {  // an expired entry, or another builder's
-      fs::remove_all(path_of(key), ignored);
-      fs::rename(temporary, path_of(key), error);
+  StoredEntry describe(const oci::Descriptor& entry) const {
+    StoredEntry told;
+    told.name = oci::name_of(entry);
+    told.manifest = entry.digest;
+    told.created = store_.stored_at(entry);
+    told.used = store_.used_at(entry);
+    try {
+      const oci::Manifest manifest = oci::parse_manifest(store_.read_blob(entry), entry.media_type);
+      told.is_layer = is_entry(manifest);
+      if (told.is_layer) told.step = read_entry(told.name, manifest).step;
+      for (const auto& layer : manifest.layers) {
+        told.size += layer.size;
+        if (!store_.open_blob(layer)) told.problem = "a layer is gone";
+      }
+    } catch (const io::Error& error) {
+      told.problem = error.message();
     }
-    if (error) fs::remove_all(temporary, ignored);
+    return told;
+  }
+
+  void write(const std::string& key, const CachedLayer& entry, const oci::SpoolBlob& blob) const {
+    oci::ImageStore::Writer writer(store_);
+    writer.add(entry.layer, blob);
+    writer.publish(make_entry(key, entry), key, {});
   }
 
   io::Runtime& runtime_;
-  std::string directory_;
+  oci::ImageStore store_;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Cache entries as OCI layouts, each in a directory of its own.
+// Cache entries as images of a directory.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,6 @@
 
 namespace kiln::engine {
 
-// Entries are "<directory>:<key>". Several builders may share them: an entry gets its name when it is whole.
 std::unique_ptr<CacheStore> open_layout_store(io::Runtime& runtime, const std::string& directory);
 
 }  // namespace kiln::engine

@@ -8,6 +8,6 @@
 
 namespace kiln::engine {
 
-std::unique_ptr<CacheStore> open_registry_store(oci::RegistryHub& hub, const oci::Reference& repository);
+std::unique_ptr<CacheStore> open_registry_store(io::Runtime& runtime, oci::RegistryHub& hub, const oci::Reference& repository);
 
 }  // namespace kiln::engine

@@ -2,7 +2,7 @@
 //
 // registry   `repository:<key>`: an image with one layer, as Kaniko's cache has it, so that retention rules written for that
 //            keep working. Key, diff id and time are annotations of the manifest: a look-up is one request.
-// layout     `oci:/dir`: each entry is an OCI layout of its own in the directory `/dir:<key>`.
+// layout     `oci:/dir`: an oci::ImageStore, where an entry's name is its key; base images may be in the same one.
 // An entry counts only if it names the key that it was looked up by; its blob is checked against its digest when it is read.
 #pragma once
 
@@ -11,9 +11,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "io/loop/runtime.hpp"
 #include "oci/registry/hub.hpp"
+#include "oci/store/image_store.hpp"
 
 namespace kiln::engine {
 
@@ -21,9 +23,35 @@ struct CachedLayer {
   oci::Descriptor layer;
   oci::Digest diff_id;
   std::int64_t created = 0;  // seconds since the epoch
+  std::string step;          // the instruction, for people
   oci::Registry* registry = nullptr;
   std::string repository;  // in `registry`
-  std::string file;        // of a layout: the blob's path
+  oci::BlobFilePtr file;   // of a layout
+};
+
+// What a store holds, for lists.
+struct StoredEntry {
+  std::string name;      // the key; of a base image its reference
+  bool is_layer = true;  // else a base image
+  oci::Digest manifest;
+  std::int64_t created = 0;  // seconds since the epoch
+  std::int64_t used = 0;     // the same; 0: the store does not know
+  std::uint64_t size = 0;    // bytes of its layers
+  std::string step;
+  std::string problem;  // why it cannot be used; empty: nothing
+};
+
+// What is to go. A limit that is unset lets everything stay; what cannot be used goes always.
+struct PruneLimits {
+  std::optional<std::int64_t> created_after;  // seconds since the epoch
+  std::optional<std::int64_t> used_after;
+  std::optional<std::uint64_t> size;  // bytes; the entries used last stay
+  bool dry_run = false;
+};
+
+struct Pruned {
+  std::vector<StoredEntry> entries;
+  std::uint64_t bytes = 0;
 };
 
 class CacheStore {
@@ -33,9 +61,18 @@ class CacheStore {
   virtual io::Task<std::optional<CachedLayer>> find(std::string key) = 0;
   // Writes an entry for the complete `blob`. `mount_from`: a repository of the same registry that has the blob; may be empty.
   virtual io::Task<void> put(std::string key, CachedLayer entry, oci::SpoolBlobPtr blob, std::string mount_from) = 0;
+  // Deletes entries that are older than `age` and then those used longest ago, until all have at most `size` bytes; of a layout.
+  virtual io::Task<void> trim(std::chrono::seconds /*age*/, std::uint64_t /*size*/) { co_return; }
+  // Everything, the newest first.
+  virtual io::Task<std::vector<StoredEntry>> list() = 0;
+  // Errors: io::Error(unsupported) for a limit that the store cannot know, and where nothing can be deleted.
+  virtual io::Task<Pruned> prune(PruneLimits limits) = 0;
   // The registry's host, to know what can be mounted; empty for a layout.
   virtual std::string host() const = 0;
 };
+
+// The directory of "oci:/dir", absolute; nothing for a repository.
+std::optional<std::string> layout_directory(const std::string& place);
 
 // `place`: "oci:/dir" or a repository. Errors: io::Error(usage) naming it.
 std::unique_ptr<CacheStore> open_cache_store(io::Runtime& runtime, oci::RegistryHub& hub, const std::string& place);

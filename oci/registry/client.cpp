@@ -150,6 +150,55 @@ Task<bool> Registry::has_blob(std::string repository, Digest digest) {
   co_return response.status() == 200;
 }
 
+Task<void> Registry::delete_manifest(std::string repository, Digest digest) {
+  Session::Call call;
+  call.doing = fmt::format("deleting manifest {}@{}", repository, digest.text());
+  call.method = "DELETE";
+  call.path = manifest_path(repository, digest.text());
+  call.repository = repository;
+  call.actions = "pull,delete";
+  http::Response response = co_await impl_->session.send(call);
+  const int status = response.status();
+  if (status == 405 || status == 501) {
+    throw io::Error(io::ErrorKind::unsupported, fmt::format("registry {}: {}: it deletes nothing (docker-registry wants "
+                                                            "storage.delete.enabled; others have retention rules of their own)",
+                                                            host(), call.doing));
+  }
+  if (status != 404 && (status < 200 || status > 299)) co_await impl_->session.refuse(std::move(response), call.doing);
+  co_await response.discard();
+}
+
+namespace {
+
+// Where the next page of a list is (RFC 8288: <URL>; rel="next"); empty: there is none.
+std::string next_page(const http::Response& response) {
+  const std::string_view link = response.headers().get("Link").value_or("");
+  const auto end = link.find('>');
+  if (!link.starts_with('<') || end == std::string_view::npos || link.find("next", end) == std::string_view::npos) return {};
+  return std::string(link.substr(1, end - 1));
+}
+
+}  // namespace
+
+Task<std::vector<std::string>> Registry::list_tags(std::string repository) {
+  Session::Call call;
+  call.doing = fmt::format("listing the tags of {}", repository);
+  call.path = fmt::format("/v2/{}/tags/list?n=1000", repository);
+  call.repository = repository;
+  std::vector<std::string> tags;
+  while (!call.path.empty()) {
+    http::Response response = co_await impl_->session.send(call);
+    if (response.status() == 404) co_return tags;
+    if (response.status() != 200) co_await impl_->session.refuse(std::move(response), call.doing);
+    std::string next = next_page(response);
+    const std::string body = co_await response.read_all(8U << 20U);
+    const Json document = parse_json_object(body, "the list of tags");
+    for (auto& tag : text_list_field(document, "tags")) tags.push_back(std::move(tag));
+    call.path = std::move(next);
+  }
+  co_return tags;
+}
+
 namespace {
 
 // A user who may push need not be allowed to list tags: what is refused, or makes no sense, is no answer.

@@ -71,6 +71,11 @@ class Registry {
   io::Task<bool> has_blob(std::string repository, Digest digest);
   // True when the repository has no tags yet, or does not exist: then a HEAD before an upload cannot find anything.
   io::Task<bool> is_empty(std::string repository);
+  // Every tag, in as many pages as the registry gives. A repository that does not exist has none.
+  io::Task<std::vector<std::string>> list_tags(std::string repository);
+  // Deletes a manifest and with it all tags that name it. Errors: also unsupported, where the registry does not delete; gone is
+  // gone.
+  io::Task<void> delete_manifest(std::string repository, Digest digest);
   // Cross-repository mount: true when the registry now has the blob in `repository`.
   io::Task<bool> mount(std::string repository, Digest digest, std::string from_repository);
   // Uploads while the spool grows. With a known digest and size: one PUT. Without: one streamed PATCH, then PUT with the

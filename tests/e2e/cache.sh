@@ -140,12 +140,22 @@ expected=$(cat "$WORK/digest")
 check "is used" executor --cache --cache-repo "oci:$WORK/cache-dir/c" -d "$REGISTRY/t/disk2:1"
 check "for every step" same "$(hits)" 6
 check "and gives the same image" same "$(cat "$WORK/digest")" "$expected"
-for blob in "$WORK"/cache-dir/c:*/blobs/sha256/*; do
-  [ "$(stat -c %s "$blob")" -lt 200 ] && [ "$(head -c 2 "$blob" | od -An -tx1 | tr -d ' ')" = 1f8b ] && printf 'garbage' > "$blob"
+key=$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' "$WORK/cache-dir/c/index.json")
+check "skopeo reads an entry" skopeo copy --quiet "oci:$WORK/cache-dir/c:$key" "dir:$WORK/copied-entry"
+for blob in "$WORK"/cache-dir/c/blobs/sha256/*; do
+  [ "$(head -c 2 "$blob" | od -An -tx1 | tr -d ' ')" = 1f8b ] && printf 'X' | dd of="$blob" bs=1 seek=12 conv=notrunc status=none
 done
 check "a cache that lies" executor --cache --cache-repo "oci:$WORK/cache-dir/c" -d "$REGISTRY/t/disk3:1"
 check "gives the right image" same "$(cat "$WORK/digest")" "$expected"
 check "with a warning" grep -q 'building again without looking anything up' "$WORK/log"
+
+check "two builds into one directory" bash -c "
+  for i in 1 2; do
+    '$build/executor' --registry-map docker.io=$REGISTRY --reproducible -c '$WORK/context' -f '$WORK/Dockerfile' --no-push --cache \
+      --cache-repo 'oci:$WORK/cache-dir/both' --log-format text 2> '$WORK/log'\$i & done; wait"
+check "leave each entry once" same "$(jq '.manifests | length' "$WORK/cache-dir/both/index.json")" 6
+check "--cache-limit" executor --cache --cache-repo "oci:$WORK/cache-dir/both" --cache-limit 1k --build-arg USED=3 --no-push
+check "deletes entries" bash -c "[ \$(du -sb '$WORK/cache-dir/both/blobs' | cut -f1) -lt 9000 ]"
 
 # kiln build, in docker's words.
 kiln_build() {
@@ -208,6 +218,47 @@ check "a failing build" same "$code" 3
 sed -i '$d' "$WORK/Dockerfile"
 check "the next build" executor --cache --cache-repo "$REGISTRY/cache/failed" -d "$REGISTRY/t/failed:1"
 check "does not repeat its steps" same "$(hits)" 6
+
+# Listing and deleting. The registry of the other tests deletes; one that does not says so.
+kiln_cache() { timeout 60 "$build/kiln" cache "$@" > "$WORK/out" 2> "$WORK/log"; }
+fresh_context
+listed=$REGISTRY/cache/listed
+executor --cache --cache-repo "$listed" --no-push || check "a cache to be listed" false
+check "kiln cache list" kiln_cache list "$listed" --json
+check "lists every step" same "$(jq length "$WORK/out")" 6
+check "with its text" bash -c "jq -e 'any(.step == \"COPY dir /work/dir\" and .kind == \"layer\" and (.name | length) == 64)' '$WORK/out'"
+check "as a table, too" bash -c "'$build/kiln' cache list '$listed' | grep -q '^6 entries'"
+check "prune of nothing" kiln_cache prune --older-than 1h --json "$listed"
+check "deletes nothing" same "$(jq '.deleted | length' "$WORK/out")" 0
+check "prune --dry-run" kiln_cache prune --keep-size 300 --dry-run --json "$listed"
+some=$(jq '.deleted | length' "$WORK/out")
+check "would delete some" bash -c "[ '$some' -gt 0 ] && [ '$some' -lt 6 ]"
+check "prune by size" kiln_cache prune --keep-size 300 --json "$listed"
+check "deletes these" same "$(jq '.deleted | length' "$WORK/out")" "$some"
+check "and they are gone" bash -c "'$build/kiln' cache list '$listed' | grep -q '^$((6 - some)) entries'"
+check "--unused-for, which no registry knows" bash -c "! '$build/kiln' cache prune --unused-for 1h '$listed' 2> '$WORK/log' && grep -q 'does not tell when' '$WORK/log'"
+check "a build with what is left" executor --cache --cache-repo "$listed" --no-push
+check "prune --all" kiln_cache prune --all "$listed"
+check "leaves nothing" bash -c "'$build/kiln' cache list '$listed' | grep -q '^0 entries'"
+check "a repository that does not exist is empty" kiln_cache list "$REGISTRY/cache/nowhere"
+check "a flag of prune for list" bash -c "! '$build/kiln' cache list --all '$listed' 2> '$WORK/log' && grep -q 'all is for prune' '$WORK/log'"
+directory=$WORK/cache-dir/listed
+executor --cache --cache-repo "oci:$directory" --no-push || check "a directory to be listed" false
+check "a directory is listed" kiln_cache list --json "oci:$directory"
+check "with every step" same "$(jq length "$WORK/out")" 6
+rm "$directory/blobs/sha256/$(jq -r '.[0].digest' "$WORK/out" | cut -d: -f2)"
+echo half > "$directory/blobs/sha256/0.kiln-abcdef"
+check "prune of a damaged directory" kiln_cache prune --unused-for 24h --json "$directory"
+check "deletes what is incomplete" same "$(jq '.deleted | length' "$WORK/out")" 1
+check "and leftovers" bash -c "! ls '$directory/blobs/sha256' | grep -q kiln"
+check "the rest is used" executor --cache --cache-repo "oci:$directory" --no-push
+kill "$registry_pid"
+wait "$registry_pid" 2> /dev/null || true
+sed -i 's/delete: {enabled: true}/delete: {enabled: false}/' "$WORK/registry.yml"
+docker-registry serve "$WORK/registry.yml" >> "$WORK/access.log" 2>&1 &
+registry_pid=$!
+wait_for_port "${REGISTRY##*:}"
+check "a registry that deletes nothing" bash -c "! '$build/kiln' cache prune --all '$REGISTRY/cache/requests' 2> '$WORK/log' && grep -q 'it deletes nothing' '$WORK/log'"
 
 echo "cache: $passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -39,7 +39,7 @@ std::string place_of(const std::string& flag, const std::string& text) {
   }
   if (place.empty()) throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: it names no place", flag, text));
   if (type == "registry") return place;
-  return "oci:" + std::filesystem::absolute(place).lexically_normal().string() + "/layers";
+  return "oci:" + std::filesystem::absolute(place).lexically_normal().string();
 }
 
 }  // namespace

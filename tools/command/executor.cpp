@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "engine/dockerfile/durations.hpp"
 #include "io/base/error.hpp"
 #include "tools/command/executor_flags.hpp"
 #include "tools/command/flags.hpp"
@@ -145,9 +144,10 @@ void resolve_cache(engine::BuildRequest& request, const ParsedFlags& flags) {
   if (cache.enabled && cache.repository.empty() && request.destinations.empty()) {
     throw io::Error(io::ErrorKind::usage, "--cache: without a --destination to keep the cache beside it needs --cache-repo");
   }
-  io::with_context(fmt::format("--cache-ttl={}", flags.text("cache-ttl")), [&] {
-    cache.ttl = std::chrono::duration_cast<std::chrono::seconds>(engine::dockerfile::parse_duration(flags.text("cache-ttl")));
-  });
+  cache.ttl = parse_ttl(flags);
+  cache.limit = parse_size("--cache-limit", flags.text("cache-limit"));
+  const std::string directory = flags.text("cache-dir");
+  if (cache.enabled && !directory.empty()) cache.directory = fs::absolute(directory).lexically_normal();
 }
 
 }  // namespace

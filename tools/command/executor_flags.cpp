@@ -72,11 +72,11 @@ constexpr auto flags = std::to_array<Flag>({
     {"push-ignore-immutable-tag-errors", 0, boolean, "false", "a tag that cannot be overwritten counts as pushed"},
     {"skip-push-permission-check", 0, boolean, "false", "do not check the right to push first"},
     {"upload-chunk-size", 0, text, "0", "kiln's own: send blobs in pieces of this size (k, m, g); 0: in one"},
-    {"image-download-retry", 0, integer, "0", "manifest requests tried again"},
     {"insecure", 0, boolean, "false", "allow plain http for pushing"},
+    {"skip-tls-verify", 0, boolean, "false", "do not check certificates"},
+    {"image-download-retry", 0, integer, "0", "manifest requests tried again"},
     {"insecure-pull", 0, boolean, "false", "allow plain http for pulling"},
     {"insecure-registry", 0, list, "", "registry that may be reached by plain http"},
-    {"skip-tls-verify", 0, boolean, "false", "do not check certificates"},
     {"skip-tls-verify-pull", 0, boolean, "false", "do not check certificates when pulling"},
     {"skip-tls-verify-registry", 0, list, "", "registry whose certificate is not checked"},
     {"registry-certificate", 0, list, "", "host=/ca.pem"},
@@ -89,8 +89,12 @@ constexpr auto flags = std::to_array<Flag>({
     // Layer cache
     {"cache", 0, boolean, "false", "take layers of earlier builds from the cache, and leave this build's there"},
     {"cache-repo", 0, text, "", "where the cache is: a repository, or oci:/dir; unset: <first destination>/cache"},
-    {"cache-dir", 0, text, "/cache", "where RUN --mount=type=cache is kept if given; unset: beside the working files"},
-    {"cache-ttl", 0, text, "336h", "older entries of the cache are not used"},
+    {"cache-dir", 0, text, "/cache",
+     "with --cache, base images are taken from what a warmer has left here; if given, also where RUN --mount=type=cache is kept"},
+    {"cache-limit", 0, text, "0",
+     "kiln's own: size that a cache in oci:/dir is kept below (k, m, g) by deleting what is older than --cache-ttl, then what was "
+     "used longest ago; 0: nothing is deleted"},
+    {"cache-ttl", 0, text, "336h", "older layers are not used"},
     {"cache-run-layers", 0, boolean, "true", "cache what RUN makes"},
     {"cache-copy-layers", 0, boolean, "false", "what COPY, ADD and WORKDIR make is always cached: it costs nothing here", needless},
     {"no-push-cache", 0, boolean, "false", "use the cache and leave nothing there"},
@@ -228,6 +232,11 @@ std::span<const Flag> registry_flags() {
   const auto first = std::ranges::find(flags, std::string_view("push-retry"), &Flag::name);
   const auto last = std::ranges::find(flags, std::string_view("credential-helpers"), &Flag::name);
   return {first, last + 1};
+}
+std::span<const Flag> pull_flags() {
+  const auto all = registry_flags();
+  return all.subspan(
+      static_cast<std::size_t>(std::ranges::find(all, std::string_view("image-download-retry"), &Flag::name) - all.begin()));
 }
 std::span<const Variable> executor_variables() { return variables; }
 std::span<const FeatureSwitch> feature_switches() { return switches; }

@@ -12,6 +12,8 @@ namespace kiln::tools {
 std::span<const Flag> executor_flags();
 // Those of them that say how registries are reached; `kiln build` has the same.
 std::span<const Flag> registry_flags();
+// Those of these that say how images are pulled; the warmer has the same.
+std::span<const Flag> pull_flags();
 
 struct Variable {
   std::string_view name;

@@ -16,6 +16,7 @@
 #include "io/base/error.hpp"
 #include "oci/image/reference.hpp"
 #include "tools/command/bench.hpp"
+#include "tools/command/cache.hpp"
 #include "tools/command/cache_place.hpp"
 #include "tools/command/check.hpp"
 #include "tools/command/kiln_flags.hpp"
@@ -138,7 +139,11 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   for (const auto& text : flags.list("build-context")) add_named_context(request, text);
   for (const auto& text : flags.list("secret")) add_secret(request, text);
   for (const auto& text : flags.list("ssh")) add_ssh_agent(request, text);
-  if (flags.given("cache-dir")) request.cache_mounts_directory = fs::absolute(flags.text("cache-dir") + "/kiln-cache-mounts");
+  if (const std::string directory = flags.text("cache-dir"); !directory.empty()) {
+    request.cache.directory = fs::absolute(directory).lexically_normal();
+    request.cache.keep_base_images = true;
+    request.cache_mounts_directory = request.cache.directory + "/kiln-cache-mounts";
+  }
   for (const auto& text : flags.list("label"))
     request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
   for (const auto& text : flags.list("annotation")) {
@@ -152,6 +157,7 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   request.work_directory = flags.text("work-dir");
   resolve_registries(request.registries, flags);
   resolve_docker_cache(request.cache, flags);
+  request.cache.limit = parse_size("--cache-limit", flags.text("cache-limit"));
   if (request.push && request.destinations.empty()) usage("--push needs a name: -t NAME");
 }
 
@@ -214,6 +220,7 @@ constexpr const char* commands_help =
     "  kiln check [flags] CONTEXT   check a Dockerfile without building; kiln check --help lists the flags\n"
     "  kiln plan [flags] CONTEXT    show what a build would do and fetch; kiln plan --help lists the flags\n"
     "  kiln bench strategies        compare snapshot strategies on this machine; with --help: the flags\n"
+    "  kiln cache list|prune PLACE  what a layer cache or a directory of base images holds; kiln cache --help lists the flags\n"
     "  kiln version                 print the version\n";
 
 }  // namespace
@@ -242,6 +249,7 @@ int kiln_main(int argc, char** argv) {
   if (name == "check") return check_main(rest);
   if (name == "plan") return plan_main(rest);
   if (name == "bench") return bench_main(rest);
+  if (name == "cache") return cache_main(rest);
   if (name == "version" || name == "--version") {
     fmt::print("kiln v0.1.0\n");
     return 0;
@@ -250,7 +258,7 @@ int kiln_main(int argc, char** argv) {
     fmt::print("{}", commands_help);
     return name.empty() ? 1 : 0;
   }
-  usage(fmt::format("unknown command '{}': kiln build, kiln check, kiln plan, kiln bench, kiln version", name));
+  usage(fmt::format("unknown command '{}': kiln build, kiln check, kiln plan, kiln bench, kiln cache, kiln version", name));
 }
 
 }  // namespace kiln::tools

@@ -43,7 +43,9 @@ constexpr auto flags = std::to_array<Flag>({
     {"attest", 0, list, "", no_attestations, refused},
     {"secret", 0, list, "", "for RUN --mount=type=secret: id=NAME[,src=FILE|,env=VARIABLE]"},
     {"ssh", 0, list, "", "for RUN --mount=type=ssh: default, NAME or NAME=SOCKET of an agent"},
-    {"cache-dir", 0, text, "", "kiln's own: where RUN --mount=type=cache is kept; unset: beside the working files"},
+    {"cache-dir", 0, text, "",
+     "kiln's own: directory where base images and RUN --mount=type=cache are kept; unset: none, and beside the working files"},
+    {"cache-limit", 0, text, "0", "kiln's own: size that caches in directories are kept below (k, m, g); 0: nothing is deleted"},
     {"build-context", 0, list, "",
      "NAME=directory, docker-image://REFERENCE, oci-layout://DIRECTORY[:NAME][@DIGEST], git repository or URL, for FROM and "
      "--from"},

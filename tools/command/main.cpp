@@ -3,7 +3,6 @@
 #include <netdb.h>
 #include <sys/stat.h>
 
-#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <string>
@@ -17,6 +16,7 @@
 #include "tools/command/executor.hpp"
 #include "tools/command/kiln.hpp"
 #include "tools/command/logging.hpp"
+#include "tools/command/warmer.hpp"
 #include "tools/command/work_directory.hpp"
 
 extern "C" int __nss_configure_lookup(const char* database, const char* service);
@@ -40,10 +40,7 @@ void keep_memory_flat() {
 int run(int argc, char** argv) {
   const std::string name = std::filesystem::path(argv[0]).filename();
   if (name == "executor") return kiln::tools::executor_main(argc, argv);
-  if (name == "warmer") {
-    std::fputs("warmer: not available yet in this version of kiln\n", stderr);
-    return 1;
-  }
+  if (name == "warmer") return kiln::tools::warmer_main(argc, argv);
   return kiln::tools::kiln_main(argc, argv);
 }
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/dockerfile/durations.hpp"
 #include "engine/steps/git_reference.hpp"
 #include "io/base/error.hpp"
 
@@ -85,18 +86,22 @@ std::optional<engine::SandboxKind> parse_sandbox(const std::string& text) {
 }
 
 void resolve_registries(engine::RegistrySettings& registries, const ParsedFlags& flags) {
+  resolve_pulls(registries, flags);
   registries.insecure_push = flags.boolean("insecure");
-  registries.insecure_pull = flags.boolean("insecure-pull");
   registries.skip_tls_verify_push = flags.boolean("skip-tls-verify");
-  registries.skip_tls_verify_pull = flags.boolean("skip-tls-verify-pull");
-  registries.no_fallback = flags.boolean("skip-default-registry-fallback");
   registries.push_retries = flags.integer("push-retry");
-  registries.pull_retries = flags.integer("image-download-retry");
   registries.skip_push_check = flags.boolean("skip-push-permission-check");
   registries.ignore_immutable_tags = flags.boolean("push-ignore-immutable-tag-errors");
-  if (flags.given("credential-helpers")) registries.login_providers = flags.list("credential-helpers");
   registries.upload_chunk_size = parse_size("--upload-chunk-size", flags.text("upload-chunk-size"));
   registries.upstream_client = variable("UPSTREAM_CLIENT_TYPE");
+}
+
+void resolve_pulls(engine::RegistrySettings& registries, const ParsedFlags& flags) {
+  registries.insecure_pull = flags.boolean("insecure-pull");
+  registries.skip_tls_verify_pull = flags.boolean("skip-tls-verify-pull");
+  registries.no_fallback = flags.boolean("skip-default-registry-fallback");
+  registries.pull_retries = flags.integer("image-download-retry");
+  if (flags.given("credential-helpers")) registries.login_providers = flags.list("credential-helpers");
   for (auto& host : flags.list("insecure-registry")) registries.insecure.insert(std::move(host));
   for (auto& host : flags.list("skip-tls-verify-registry")) registries.skip_tls_verify.insert(std::move(host));
   for (const auto& text : flags.list("registry-certificate")) {
@@ -143,6 +148,13 @@ void add_named_context(engine::BuildRequest& request, const std::string& text) {
     }
   }
   request.named_contexts.insert_or_assign(std::move(name), std::move(value));
+}
+
+std::chrono::seconds parse_ttl(const ParsedFlags& flags) {
+  const std::string text = flags.text("cache-ttl");
+  return io::with_context(fmt::format("--cache-ttl={}", text), [&] {
+    return std::chrono::duration_cast<std::chrono::seconds>(engine::dockerfile::parse_duration(text));
+  });
 }
 
 std::string find_dockerfile(const std::string& path, const std::string& context) {

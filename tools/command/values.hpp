@@ -1,6 +1,7 @@
 // Values of flags that the executor and `kiln build` have in common. Errors: io::Error(usage) naming the flag.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,11 @@ std::optional<engine::SandboxKind> parse_sandbox(const std::string& text);
 
 // The flags of the table's section "Registries", and KANIKO_REGISTRY_MAP, KANIKO_REGISTRY_MIRROR, UPSTREAM_CLIENT_TYPE.
 void resolve_registries(engine::RegistrySettings& registries, const ParsedFlags& flags);
+// The same without those for pushing.
+void resolve_pulls(engine::RegistrySettings& registries, const ParsedFlags& flags);
+
+// --cache-ttl, a Go duration.
+std::chrono::seconds parse_ttl(const ParsedFlags& flags);
 
 // --digest-file and its two companions.
 void resolve_digest_files(engine::BuildRequest& request, const ParsedFlags& flags);

@@ -127,12 +127,15 @@ TEST(CacheEntry, IsReadBackAndIsNoOtherKeys) {
   layer.layer.size = 4;
   layer.diff_id = oci::Digest::of(io::as_bytes("tar"));
   layer.created = 1'700'000'000;
-  const EntryImage made = make_entry("key", layer);
+  layer.step = "RUN true";
+  const oci::Image made = make_entry("key", layer);
   const oci::Manifest manifest = oci::parse_manifest(oci::serialize(made.manifest), oci::media_type::oci_manifest);
   const CachedLayer read = read_entry("key", manifest);
   EXPECT_EQ(read.layer.digest, layer.layer.digest);
   EXPECT_EQ(read.diff_id, layer.diff_id);
   EXPECT_EQ(read.created, layer.created);
+  EXPECT_EQ(read.step, layer.step);
+  EXPECT_TRUE(is_entry(manifest));
   EXPECT_THROW(read_entry("other", manifest), io::Error);
 }
 
