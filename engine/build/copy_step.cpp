@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/build/steps.hpp"
+#include "engine/context/source_login.hpp"
 #include "engine/plan/path.hpp"
 #include "engine/steps/archive.hpp"
 #include "engine/steps/remote_sources.hpp"
@@ -30,6 +31,7 @@ Task<CopyRules> StageRunner::Steps::rules_for(const CopyStep& step) {
   CopyRules rules;
   rules.from_context = !step.from || step.from->kind == Source::Kind::context;
   rules.now = session_.now;
+  if (session_.source_date_epoch) rules.time = session_.now;
   if (step.chmod) rules.mode = ModeChange(*step.chmod);
   if (step.chown) {
     const UserDatabase database = co_await users();
@@ -125,12 +127,14 @@ Task<bool> StageRunner::Steps::add_remote(const CopyStep& step, std::string sour
     }
     const bool keep = git->keep_git_dir.value_or(step.keep_git_dir);
     std::string directory = fmt::format("{}/git{}", session_.scratch_directory, session_.next_checkout++);
-    const Tree tree = co_await fetch_git_source(session_.runtime, *git, keep, session_.now, std::move(directory));
+    std::string login = git_authorization(session_.request.secrets, git->remote);
+    const Tree tree = co_await fetch_git_source(session_.runtime, *git, keep, std::move(login), session_.now, std::move(directory));
     operation.copy_match(tree, {"", ""}, step.destination, IgnoreMatcher::from_patterns(step.excludes));
     co_return true;
   }
   if (!is_download(source)) co_return false;
-  Node file = co_await download_source(session_.runtime, session_.http, source, step.checksum, session_.scratch);
+  std::string login = download_authorization(session_.request.secrets, source);
+  Node file = co_await download_source(session_.runtime, session_.http, source, step.checksum, std::move(login), session_.scratch);
   bool unpacked = false;
   if (step.unpack.value_or(false)) unpacked = co_await unpack(operation, file, source, step.destination);
   if (!unpacked) operation.put_file(download_name(source), std::move(file), step.destination);

@@ -67,7 +67,7 @@ Task<void> fetch_layer(Session& session, ImageLayerPtr layer) {
   std::rethrow_exception(failure);
 }
 
-// SOURCE_DATE_EPOCH clamps (BuildKit's rewrite-timestamp); --reproducible gives every entry the same time.
+// SOURCE_DATE_EPOCH clamps, as BuildKit does with rewrite-timestamp=true; --reproducible gives every entry the same time.
 LayerSettings layer_settings(const Session& session) {
   const BuildRequest& request = session.request;
   LayerSettings settings;

@@ -4,6 +4,7 @@
 
 #include "engine/build/stage.hpp"
 #include "engine/cache/fingerprint.hpp"
+#include "engine/context/source_login.hpp"
 #include "engine/steps/remote_sources.hpp"
 #include "io/base/error.hpp"
 
@@ -16,7 +17,8 @@ using io::Task;
 constexpr std::string_view layout_scheme = "oci-layout://";
 
 Task<Tree> fetch_url(Session& session, std::string url) {
-  Node file = co_await download_source(session.runtime, session.http, url, std::nullopt, session.scratch);
+  Node file = co_await download_source(session.runtime, session.http, url, std::nullopt,
+                                       download_authorization(session.request.secrets, url), session.scratch);
   Tree tree;
   tree.put(download_name(url), std::move(file));
   co_return tree;
@@ -26,7 +28,9 @@ Task<Tree> read_context(Session& session, std::string name, std::string value) {
   if (auto git = parse_git_reference(value)) {
     const bool keep = git->keep_git_dir.value_or(false);
     std::string directory = fmt::format("{}/git{}", session.scratch_directory, session.next_checkout++);
-    Tree tree = co_await fetch_git_source(session.runtime, std::move(*git), keep, session.now, std::move(directory));
+    std::string login = git_authorization(session.request.secrets, git->remote);
+    Tree tree =
+        co_await fetch_git_source(session.runtime, std::move(*git), keep, std::move(login), session.now, std::move(directory));
     co_return tree;
   }
   if (is_download(value)) {

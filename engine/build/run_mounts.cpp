@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/cache/fingerprint.hpp"
 #include "engine/plan/path.hpp"
 #include "engine/rootfs/move_entry.hpp"
 #include "io/base/error.hpp"
@@ -28,7 +29,7 @@ namespace fs = std::filesystem;
 // Does `directory` show exactly what is at `path` of the tree: no name more (ignored files), and all of it `owner`'s, who is root
 // inside?
 bool shows_the_same(const Tree& tree, int directory, const std::string& path, uid_t owner) {
-  struct stat status{};
+  struct stat status {};
   const io::UniqueFd fd = io::open_beneath(directory, path, O_PATH | O_NOFOLLOW);
   if (!fd || fstat(fd.get(), &status) != 0) return false;
   if (status.st_uid != owner || (owner == 0 && status.st_gid != 0)) return false;
@@ -189,10 +190,9 @@ std::string StageRunner::Steps::Mounts::private_directory() {
   return path;
 }
 
-// What is at from.path, as files; gives the path on this machine.
-Task<std::string> StageRunner::Steps::Mounts::copy_out(From from) {
-  Tree tree;
-  Changes changes;
+Task<StageRunner::Steps::Mounts::Files> StageRunner::Steps::Mounts::gather(From from) {
+  Files files;
+  auto& [tree, changes] = files;
   const std::size_t skipped = from.path.empty() ? 0 : from.path.size() + 1;
   from.tree.walk(from.path, [&](const std::string& path, const Node& node) {
     Node copy = node;
@@ -213,9 +213,15 @@ Task<std::string> StageRunner::Steps::Mounts::copy_out(From from) {
   for (const auto& [path, content] : wanted) {
     tree.update(path, [&](Node& node) { node.content = content; });
   }
+  co_return files;
+}
+
+// Gives the path of the files on this machine.
+Task<std::string> StageRunner::Steps::Mounts::copy_out(From from) {
+  Files files = co_await gather(std::move(from));
   const std::string directory = private_directory();
   Rootfs copy(session_.runtime, RootfsShape::plain, directory, {});
-  co_await copy.apply(tree, changes);
+  co_await copy.apply(files.tree, files.changes);
   co_return directory + "/l0/m";
 }
 
@@ -224,12 +230,25 @@ Task<std::string> StageRunner::Steps::Mounts::copy_out(From from) {
 CacheKey StageRunner::Steps::Mounts::key_of(const RunMount& mount) const {
   CacheKey key;
   key.id = build_arg(session_.request, "BUILDKIT_CACHE_MOUNT_NS") + "/" + mount.mount.id;
-  if (mount.from && mount.from->kind != Source::Kind::scratch)
-    key.seed = identity_of(mount) + " /" + clean_path(mount.mount.source);
+  if (const auto seed = seeds_.find(mount.mount.text); seed != seeds_.end()) key.seed = seed->second;
   key.mode = mount.mount.mode.value_or(0755) & 07777;
   key.uid = mount.mount.uid.value_or(0);
   key.gid = mount.mount.gid.value_or(0);
   return key;
+}
+
+// What a cache begins with: another content is another cache, as with BuildKit, whose key has the source's snapshot. Files that a
+// later build makes again are the same content: times do not count.
+Task<std::string> StageRunner::Steps::Mounts::seed_of(const RunMount& mount) {
+  const std::string place = identity_of(mount) + " /" + clean_path(mount.mount.source);
+  if (mount.from->kind == Source::Kind::image) {
+    const StageResultPtr image = co_await steps_.runner_.start_from(*mount.from);
+    co_return place + " " + image->key;
+  }
+  From from = co_await find_source(mount);
+  Files files = co_await gather(std::move(from));
+  const std::string digest = co_await fingerprint(session_.runtime, std::move(files.tree), std::move(files.changes));
+  co_return place + " " + digest;
 }
 
 // In one order for all RUNs, so that two of them never wait for each other. In place a cache is moved, which nobody else may
@@ -237,7 +256,12 @@ CacheKey StageRunner::Steps::Mounts::key_of(const RunMount& mount) const {
 Task<void> StageRunner::Steps::Mounts::open_caches() {
   std::map<std::string, const RunMount*> wanted;
   for (const auto& mount : step_.mounts) {
-    if (mount.mount.type == Mount::Type::cache) wanted.emplace(key_of(mount).hash(), &mount);
+    if (mount.mount.type != Mount::Type::cache) continue;
+    if (mount.from && mount.from->kind != Source::Kind::scratch) {
+      std::string seed = co_await seed_of(mount);
+      seeds_.insert_or_assign(mount.mount.text, std::move(seed));
+    }
+    wanted.emplace(key_of(mount).hash(), &mount);
   }
   for (const auto& [hash, mount] : wanted) {
     Mount::Sharing sharing = mount->mount.sharing.value_or(Mount::Sharing::shared);

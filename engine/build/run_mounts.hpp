@@ -31,6 +31,12 @@ class StageRunner::Steps::Mounts {
     std::string directory;  // shows the same tree on this machine; empty: none does
   };
 
+  // Files at a From, as "m" and what is below it; their contents are in files or inline.
+  struct Files {
+    Tree tree;
+    Changes changes;
+  };
+
   io::Task<void> add(const RunMount& mount, RunRequest& request);
   io::Task<void> add_bind(const RunMount& mount, SandboxMount placed, RunRequest& request);
   io::Task<void> add_cache(const RunMount& mount, SandboxMount placed, RunRequest& request);
@@ -41,14 +47,17 @@ class StageRunner::Steps::Mounts {
   CacheKey key_of(const RunMount& mount) const;
   io::Task<void> fill_cache(const RunMount& mount, const CacheDirectory& cache);
   io::Task<From> find_source(const RunMount& mount);
+  io::Task<Files> gather(From from);
   io::Task<std::string> copy_out(From from);
+  io::Task<std::string> seed_of(const RunMount& mount);
   std::string private_directory();
   bool in_place() const { return steps_.sandbox_->shape() == RootfsShape::in_place; }
 
   Steps& steps_;
   Session& session_;
   const RunStep& step_;
-  std::vector<std::string> private_;  // directories of this RUN alone
+  std::vector<std::string> private_;          // directories of this RUN alone
+  std::map<std::string, std::string> seeds_;  // of caches with from=, by the mount's text
   std::map<std::string, std::unique_ptr<CacheDirectory>> caches_;
   std::set<std::string> placed_caches_;
   std::vector<std::unique_ptr<AgentProxy>> agents_;

@@ -31,17 +31,13 @@ bool says_yes(const RemoteContext& context, const std::string& key) {
   return option != context.git_options.end() && option->second == "true";
 }
 
-// Ours, and the login as configuration, which no process list shows: for the whole server, where submodules may be, too.
-std::vector<std::string> git_environment(const GitPlace& place, bool skip_tls) {
+std::vector<std::string> git_environment(const GitPlace& place, const RemoteContext& context) {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry; ++entry) variables.emplace_back(*entry);
-  if (skip_tls) variables.emplace_back("GIT_SSL_NO_VERIFY=1");
-  if (!place.login.empty()) {
-    const io::http::Url url = io::http::parse_url(place.url);
-    variables.emplace_back("GIT_CONFIG_COUNT=1");
-    variables.emplace_back(fmt::format("GIT_CONFIG_KEY_0=http.{}://{}/.extraHeader", url.scheme, url.authority()));
-    variables.emplace_back("GIT_CONFIG_VALUE_0=Authorization: " + io::http::basic_login(place.login));
-  }
+  if (says_yes(context, "insecure-skip-tls")) variables.emplace_back("GIT_SSL_NO_VERIFY=1");
+  std::string authorization = context.authorization;
+  if (authorization.empty() && !place.login.empty()) authorization = io::http::basic_login(place.login);
+  if (!authorization.empty()) add_git_login(variables, place.url, authorization);
   return variables;
 }
 
@@ -120,7 +116,7 @@ void check_git_option(const std::string& key, const std::string& value) {
 Task<void> fetch_git(io::Runtime& runtime, const RemoteContext& context, std::string directory) {
   GitPlace place = parse_git_context(context.url);
   if (const auto branch = context.git_options.find("branch"); branch != context.git_options.end()) place.ref = branch->second;
-  const GitProgram git(runtime, directory, git_environment(place, says_yes(context, "insecure-skip-tls")),
+  const GitProgram git(runtime, directory, git_environment(place, context),
                        fmt::format("context {}{}", place.url, place.ref.empty() ? "" : "#" + place.ref));
   const auto option = context.git_options.find("depth");
   const std::string depth = option == context.git_options.end() ? "1" : option->second;

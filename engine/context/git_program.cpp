@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "io/http/url.hpp"
 #include "io/process/child.hpp"
 
 namespace kiln::engine {
@@ -48,6 +49,13 @@ void add_certificates(std::vector<std::string>& environment, const std::string& 
 bool is_git_commit(const std::string& text) {
   return (text.size() == 40 || text.size() == 64) &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
+void add_git_login(std::vector<std::string>& environment, const std::string& url, const std::string& authorization) {
+  const io::http::Url server = io::http::parse_url(url);
+  environment.emplace_back("GIT_CONFIG_COUNT=1");
+  environment.push_back(fmt::format("GIT_CONFIG_KEY_0=http.{}://{}/.extraHeader", server.scheme, server.authority()));
+  environment.push_back("GIT_CONFIG_VALUE_0=Authorization: " + authorization);
 }
 
 GitProgram::GitProgram(io::Runtime& runtime, std::string directory, std::vector<std::string> environment, std::string what)

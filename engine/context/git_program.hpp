@@ -13,6 +13,10 @@ namespace kiln::engine {
 // A full commit name, SHA-1 or SHA-256.
 bool is_git_commit(const std::string& text);
 
+// Has git send this Authorization header to the server of `url` (http or https), where submodules may be, too. As configuration in
+// the environment: no process list shows it.
+void add_git_login(std::vector<std::string>& environment, const std::string& url, const std::string& authorization);
+
 class GitProgram {
  public:
   // `environment`: all that git gets, besides what it needs to find its parts and the certificates that kiln trusts, and the order

@@ -10,13 +10,14 @@
 #include <fmt/format.h>
 
 #include "engine/context/bucket.hpp"
+#include "engine/context/get.hpp"
 #include "engine/context/git.hpp"
+#include "engine/context/source_login.hpp"
 #include "engine/rootfs/content_copy.hpp"
 #include "engine/rootfs/disk_writer.hpp"
 #include "engine/tree/tree.hpp"
 #include "io/base/error.hpp"
 #include "io/base/fd.hpp"
-#include "io/http/retry.hpp"
 #include "oci/tar/archive_source.hpp"
 #include "oci/tar/reader.hpp"
 
@@ -89,24 +90,12 @@ void copy_stream(int from, int to, const std::string& name) {
 
 // `url` is what the request is for, as the user wrote it.
 Task<void> download(io::Runtime& runtime, io::http::Client& http, std::string url, io::http::Request request, int file) {
-  const auto make_request = [&request] { return request; };
-  io::http::Response response = co_await io::http::send_with_retry(http, make_request, {}, url);
-  if (response.status() != 200) {
-    const auto kind = response.status() == 404 ? io::ErrorKind::not_found : io::ErrorKind::context;
-    const std::string place = request.url.text() == url ? "" : fmt::format(" (at {})", request.url.authority());
-    throw io::Error(kind, fmt::format("getting {}{}: status {}", url, place, response.status()));
-  }
-  std::vector<std::byte> buffer(piece_size);
-  for (std::uint64_t offset = 0;;) {
-    const std::size_t count = co_await response.read_some(buffer);
-    if (count == 0) co_return;
-    auto write = [&] { write_at(file, offset, io::Bytes(buffer).first(count), url); };
-    co_await io::offload(runtime.waiting(), write);
-    offset += count;
-  }
+  io::http::Response response = co_await get(http, std::move(request), url);
+  co_await receive_body(runtime, response, [&](std::uint64_t offset, io::Bytes piece) { write_at(file, offset, piece, url); });
 }
 
-Task<void> fetch_archive(io::Runtime& runtime, io::http::Client& http, std::string url, std::string directory) {
+Task<void> fetch_archive(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory) {
+  const std::string& url = context.url;
   io::UniqueFd file;
   if (url == "tar://stdin") {
     if (isatty(STDIN_FILENO) == 1) throw io::Error(io::ErrorKind::usage, "--context=tar://stdin: standard input is a terminal");
@@ -122,7 +111,7 @@ Task<void> fetch_archive(io::Runtime& runtime, io::http::Client& http, std::stri
     if (is_bucket(url)) {
       request = co_await bucket_request(http, url);
     } else {
-      request.url = io::http::parse_url(url);
+      request = get_request(url, context.authorization);
     }
     co_await download(runtime, http, url, std::move(request), file.get());
   }
@@ -145,6 +134,10 @@ bool is_remote_context(const std::string& context) {
                               context, context.substr(0, scheme)));
 }
 
+std::string context_authorization(const std::map<std::string, std::string>& secrets, const std::string& context) {
+  return is_git(context) ? git_authorization(secrets, parse_git_context(context).url) : download_authorization(secrets, context);
+}
+
 Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory) {
   std::error_code error;
   fs::create_directories(directory, error);
@@ -152,7 +145,7 @@ Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, Re
   if (is_git(context.url)) {
     co_await fetch_git(runtime, context, directory);
   } else {
-    co_await fetch_archive(runtime, http, context.url, directory);
+    co_await fetch_archive(runtime, http, context, directory);
   }
   if (context.sub_path.empty()) co_return directory;
   // A link in an archive must not lead out of it.
@@ -167,8 +160,7 @@ Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, Re
 Task<void> fetch_file(io::Runtime& runtime, io::http::Client& http, std::string url, std::string path) {
   const io::UniqueFd file(open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644));
   if (!file) io::throw_errno(errno, fmt::format("making '{}'", path));
-  io::http::Request request;
-  request.url = io::http::parse_url(url);
+  io::http::Request request = get_request(url, "");
   co_await download(runtime, http, std::move(url), std::move(request), file.get());
 }
 

@@ -16,11 +16,15 @@ struct RemoteContext {
   std::string url;
   std::string sub_path;  // the directory within it; empty: all
   std::map<std::string, std::string>
-      git_options;  // Kaniko's --git: branch, single-branch, depth, recurse-submodules, insecure-skip-tls
+      git_options;                 // Kaniko's --git: branch, single-branch, depth, recurse-submodules, insecure-skip-tls
+  std::string authorization = {};  // the value of the header; empty: for a git repository, what the environment says
 };
 
 // True for what fetch_context takes; false for a path and dir://. Errors: io::Error(unsupported) naming the scheme of others.
 bool is_remote_context(const std::string& context);
+
+// The login of a context that is a repository or an archive on a server, from secrets (source_login.hpp); empty: none.
+std::string context_authorization(const std::map<std::string, std::string>& secrets, const std::string& context);
 
 // Fetches it into `directory`, which is made, and gives the directory that is the context. Archives are tar, plain or compressed
 // by gzip, bzip2, xz or zstd; owners are not kept, because COPY does not keep them. git is the program: it must be there.

@@ -18,7 +18,7 @@ namespace kiln::engine {
 // What makes two cache mounts the same one. As with BuildKit, another owner, mode or seed is another cache.
 struct CacheKey {
   std::string id;
-  std::string seed;  // from= and source=, as text
+  std::string seed;  // from= and source=, and what is there; empty: nothing
   std::uint32_t mode = 0755, uid = 0, gid = 0;
   std::string hash() const;
 };

@@ -140,7 +140,8 @@ void CopyOperation::copy_directory(const Tree& source, const std::string& from, 
   if (!existing) make_directories(to);
   if (!to.empty()) {
     // The context's own directory is nobody's file: it has no time of its own.
-    const FileTime time = from.empty() && rules_.from_context ? rules_.now : source.find(from)->mtime;
+    const FileTime own = from.empty() && rules_.from_context ? rules_.now : source.find(from)->mtime;
+    const FileTime time = rules_.time.value_or(own);
     tree_.update(to, [&](Node& node) { node.mtime = time; });
     changed_.insert(to);
   }
@@ -162,6 +163,7 @@ Node CopyOperation::adjusted(Node node) const {
   if (rules_.from_context) node.uid = node.gid = 0;
   own(node);
   if (rules_.mode && node.type != FileType::symlink) node.mode = rules_.mode->apply(node.mode, node.is_directory());
+  if (rules_.time) node.mtime = *rules_.time;
   node.stamp = {};
   return node;
 }

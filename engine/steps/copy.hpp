@@ -30,6 +30,7 @@ struct CopyRules {
   std::optional<Owner> owner;      // --chown: directories that are made have it too
   std::optional<ModeChange> mode;  // --chmod: directories that are made have it too if it is octal
   FileTime now;                    // of directories that are made
+  std::optional<FileTime> time;    // SOURCE_DATE_EPOCH: of all that is copied, whatever its own is; not of what an archive holds
   // Called with a source's path and a copy of its node: where its bytes are read from. May be empty.
   std::function<void(const std::string& path, Node& node)> take;
 };

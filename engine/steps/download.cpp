@@ -3,24 +3,21 @@
 #include <atomic>
 #include <cerrno>
 #include <ctime>
-#include <vector>
 
 #include <fmt/format.h>
 
+#include "engine/context/get.hpp"
 #include "engine/plan/path.hpp"
 #include "engine/rootfs/content_copy.hpp"
 #include "engine/steps/remote_sources.hpp"
 #include "io/base/error.hpp"
 #include "io/codec/digest.hpp"
-#include "io/http/retry.hpp"
 
 namespace kiln::engine {
 
 namespace {
 
 using io::Task;
-
-constexpr std::size_t piece_size = 256U << 10U;
 
 // HTTP's date (RFC 9110 section 5.6.7); the epoch for anything else.
 FileTime parse_http_date(std::optional<std::string_view> text) {
@@ -49,19 +46,10 @@ std::string download_name(const std::string& url) {
 }
 
 Task<Node> download_source(io::Runtime& runtime, io::http::Client& http, std::string url, std::optional<std::string> checksum,
-                           std::shared_ptr<const ContentDirectory> scratch) {
+                           std::string authorization, std::shared_ptr<const ContentDirectory> scratch) {
   static std::atomic<std::uint64_t> last_number = 0;
   const std::string expected = checksum ? hexadecimal_of(*checksum) : "";
-  const auto make_request = [url] {
-    io::http::Request request;
-    request.url = io::http::parse_url(url);
-    return request;
-  };
-  io::http::Response response = co_await io::http::send_with_retry(http, make_request, {}, url);
-  if (response.status() != 200) {
-    const auto kind = response.status() == 404 ? io::ErrorKind::not_found : io::ErrorKind::context;
-    throw io::Error(kind, fmt::format("{}: invalid response status {}", url, response.status()));
-  }
+  io::http::Response response = co_await get(http, get_request(url, authorization), url);
   const std::string name = fmt::format("d{}", ++last_number);
   const io::UniqueFd file(openat(scratch->directory.get(), name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
   if (!file) io::throw_errno(errno, "making a scratch file");
@@ -72,18 +60,10 @@ Task<Node> download_source(io::Runtime& runtime, io::http::Client& http, std::st
   node.content.directory = scratch;
   node.content.path = name;
   io::Sha256 hash;
-  std::vector<std::byte> buffer(piece_size);
-  while (true) {
-    const std::size_t count = co_await response.read_some(buffer);
-    if (count == 0) break;
-    auto save = [&] {
-      const io::Bytes bytes = io::Bytes(buffer).first(count);
-      write_at(file.get(), node.size, bytes, url);
-      if (checksum) hash.update(bytes);
-    };
-    co_await io::offload(runtime.waiting(), save);
-    node.size += count;
-  }
+  node.size = co_await receive_body(runtime, response, [&](std::uint64_t offset, io::Bytes piece) {
+    write_at(file.get(), offset, piece, url);
+    if (checksum) hash.update(piece);
+  });
   if (checksum) {
     const std::string got = io::to_hex(hash.finish());
     if (got != expected) {

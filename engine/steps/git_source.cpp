@@ -67,11 +67,14 @@ Task<std::int64_t> commit_time(const GitProgram& git) {
 
 }  // namespace
 
-Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, FileTime now, std::string directory) {
+Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, std::string authorization,
+                            FileTime now, std::string directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", directory, error.message()));
-  const GitProgram git(runtime, directory, git_environment(), reference.remote);
+  std::vector<std::string> environment = git_environment();
+  if (!authorization.empty()) add_git_login(environment, reference.remote, authorization);
+  const GitProgram git(runtime, directory, std::move(environment), reference.remote);
   co_await check_out(git, reference);
   co_await check_commit(git, reference);
   if (reference.submodules) co_await git.update_submodules({"--depth=1"});

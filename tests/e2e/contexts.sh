@@ -70,7 +70,7 @@ serve() { # serve NAME OPTIONS...: sets SERVER.
 serve files --certificate "$WORK/cert.pem" --key "$WORK/key.pem"
 export SSL_CERT_FILE="$WORK/cert.pem"
 check "https://" like_directory https -c "https://$SERVER/app.tar.gzip"
-check "... that is not there" refused "status 404" -c "https://$SERVER/nothing.tar.gz"
+check "... that is not there" refused "response status 404" -c "https://$SERVER/nothing.tar.gz"
 cp project/app/Dockerfile files/Dockerfile
 check "a Dockerfile from a URL" like_directory url -c "$WORK/project/app" -f "https://$SERVER/Dockerfile"
 
@@ -104,6 +104,19 @@ check "... an option that is not there" refused "--git=branhc=old" -c "git://$pl
 check "... no login" refused "context http://$SERVER/repo.git" -c "git://$SERVER/repo.git"
 GIT_TOKEN=tok check "GIT_TOKEN" gives second -c "git://$SERVER/repo.git"
 check "GIT_USERNAME" env GIT_USERNAME=tok GIT_PASSWORD= timeout 60 "$build/executor" --no-push -c "git://$SERVER/repo.git"
+printf 'x-access-token:tok' > header && printf 'Basic %s\n' "$(base64 -w0 header)" > header.secret
+serve secret --login x-access-token:tok
+secret=$SERVER
+check "secret GIT_AUTH_TOKEN" env TOK=tok timeout 60 "$build/executor" --no-push -c "git://$secret/repo.git" --secret id=GIT_AUTH_TOKEN,env=TOK
+check "... of a host" env TOK=tok timeout 60 "$build/executor" --no-push -c "git://$secret/repo.git" --secret "id=GIT_AUTH_TOKEN.$secret,env=TOK"
+check "... not of another" refused "context http://$secret/repo.git" -c "git://$secret/repo.git" --secret id=GIT_AUTH_TOKEN.example.com,src="$WORK/header"
+check "secret GIT_AUTH_HEADER" env GIT_TOKEN=wrong timeout 60 "$build/executor" --no-push -c "git://$secret/repo.git" --secret id=GIT_AUTH_HEADER,src=header.secret
+printf 'FROM scratch\nADD http://%s/repo.git /r\nCOPY --from=named text /n\n' "$secret" > private
+check "ADD of a private repository, and a context" env TOK=tok timeout 60 "$build/executor" --no-push -c files -f "$WORK/private" \
+  --build-context "named=http://$secret/repo.git" --secret id=GIT_AUTH_TOKEN,env=TOK
+printf 'FROM scratch\nADD http://%s/app.tar.gzip /r\n' "$secret" > private
+check "ADD of a private file" timeout 60 "$build/executor" --no-push -c files -f "$WORK/private" --secret "id=HTTP_AUTH_HEADER_$secret,src=header.secret"
+check "... no login" refused "invalid response status 401" -c "$WORK/files" -f "$WORK/private"
 
 # -- buckets -----------------------------------------------------------------------------------------------------------
 openssl req -x509 -newkey rsa:2048 -nodes -keyout buckets.key -out buckets.pem -days 2 -subj /CN=test \
@@ -119,7 +132,7 @@ export HTTP_PROXY="http://$BUCKETS" HTTPS_PROXY="http://$BUCKETS" SSL_CERT_FILE=
 aws() { AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY=secret-test "$@"; }
 check "s3://" aws like_directory s3 -c "s3://bucket/a b/app+1.tar.gz"
 check "... without a key" aws like_directory s3 -c s3://bucket
-check "... that is not there" aws refused "getting s3://bucket/nothing (at bucket.s3.eu-west-1.amazonaws.com): status 404" -c s3://bucket/nothing
+check "... that is not there" aws refused "s3://bucket/nothing (at bucket.s3.eu-west-1.amazonaws.com): invalid response status 404" -c s3://bucket/nothing
 check "... without a login" refused "context s3://bucket: no AWS credentials" -c s3://bucket
 check "... with a wrong one" env AWS_SECRET_ACCESS_KEY=guess AWS_ACCESS_KEY_ID=AKIDTEST bash -c "! timeout 60 '$build/executor' --no-push -c s3://bucket 2> log && grep -q 'status 403' log"
 S3_ENDPOINT=http://minio.test S3_FORCE_PATH_STYLE=true check "S3_ENDPOINT, the bucket in the path" aws like_directory s3 -c "s3://bucket/a b/app+1.tar.gz"

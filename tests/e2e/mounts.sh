@@ -152,6 +152,14 @@ for where in $wheres; do
   check "a failing RUN's code ($where)" same "$code" 9
   check "and its cache stays ($where)" grep -rqx failing "$WORK/cache/$where"
 done
+# A cache begins anew where its seed has changed, and only there.
+seeded() { # seeded TEXT EXPECTED
+  printf 'FROM busybox AS seed\nRUN mkdir /seed && echo %s > /seed/file\nFROM busybox\nRUN --mount=type=cache,target=/s,from=seed,source=/seed cat /s/file; echo used >> /s/file\n' "$1" > "$WORK/seeded"
+  run_in overlay "$WORK/seeded" seeded && same "$(sed -n 's/.* | //p' "$WORK/out/seeded.log" | tr '\n' ' ')" "$2"
+}
+check "a cache with a seed" seeded one "one "
+check "... is kept" seeded one "one used "
+check "... another seed is another cache" seeded two "two "
 # The layer cache knows what a mount holds at its start, and does not care for caches and secrets.
 printf 'FROM busybox\nRUN --mount=source=src,target=/s --mount=type=cache,target=/c cat /s/one > /seen\n' > "$WORK/layers"
 layer_cache() { run_in overlay "$WORK/layers" "layers-$1" --cache --cache-repo "oci:$WORK/layer-cache"; }

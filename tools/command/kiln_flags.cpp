@@ -41,7 +41,7 @@ constexpr auto flags = std::to_array<Flag>({
     {"provenance", 0, text, "false", no_attestations, refused},
     {"sbom", 0, text, "false", no_attestations, refused},
     {"attest", 0, list, "", no_attestations, refused},
-    {"secret", 0, list, "", "for RUN --mount=type=secret: id=NAME[,src=FILE|,env=VARIABLE]"},
+    {"secret", 0, list, "", "for RUN --mount=type=secret, and logins of git and file sources: id=NAME[,src=FILE|,env=VARIABLE]"},
     {"ssh", 0, list, "", "for RUN --mount=type=ssh: default, NAME or NAME=SOCKET of an agent"},
     {"cache-dir", 0, text, "",
      "kiln's own: directory where base images and RUN --mount=type=cache are kept; unset: none, and beside the working files"},

@@ -38,7 +38,8 @@ std::vector<std::string> work_bases(const std::string& kaniko_directory, const s
   if (const char* directory = std::getenv("KANIKO_DIR")) return {directory};
   if (kiln_directory == "/kaniko") {
     std::vector<std::string> bases;
-    struct stat own{}, volume{};
+    struct stat own {
+    }, volume{};
     const std::string mounted = kiln_directory + "/work";
     if (stat(kiln_directory.c_str(), &own) == 0 && stat(mounted.c_str(), &volume) == 0 && own.st_dev != volume.st_dev)
       bases.push_back(mounted);
@@ -74,8 +75,9 @@ io::Task<void> fetch_input(io::Runtime& runtime, engine::BuildRequest& request, 
   io::http::Client http(runtime, std::move(options));
   if (settings.context) {
     const auto started = std::chrono::steady_clock::now();
-    request.context_directory =
-        co_await engine::fetch_context(runtime, http, *settings.context, request.work_directory + "/context");
+    engine::RemoteContext context = *settings.context;
+    context.authorization = engine::context_authorization(request.secrets, context.url);
+    request.context_directory = co_await engine::fetch_context(runtime, http, context, request.work_directory + "/context");
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
     progress.message(fmt::format("context {} fetched in {:.2f} s", settings.context->url.substr(0, settings.context->url.find('#')),
                                  took.count()));
