@@ -31,7 +31,9 @@ using io::Task;
 void read_dockerfile(Session& session) {
   const std::string& path = session.request.dockerfile_path;
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw io::Error(io::ErrorKind::context, fmt::format("Dockerfile '{}' cannot be read", path));
+  if (!file || std::filesystem::is_directory(path)) {
+    throw io::Error(io::ErrorKind::context, fmt::format("Dockerfile '{}' cannot be read", path));
+  }
   session.dockerfile_name = std::filesystem::path(path).filename();
   session.dockerfile_text.assign(std::istreambuf_iterator<char>(file), {});
 }

@@ -155,14 +155,19 @@ Task<Changes> StageRunner::Steps::perform(const WorkdirStep& step, std::size_t n
   Changes changes;
   refuse_file(tree, path);
   if (tree.find(path)) co_return changes;
+  // As --chown: a name that the image does not have is root (BuildKit's readUser).
   const UserDatabase database = co_await users();
-  const Identity identity = resolve_user(database, step.user);
+  std::vector<std::string> missing;
+  const Owner owner = resolve_chown(database, step.user, missing);
+  for (const auto& name : missing) {
+    spdlog::warn("WORKDIR {} as USER {}: the image has no {}; as with docker, root stands in", step.path, step.user, name);
+  }
   for (std::size_t slash = path.find('/');; slash = path.find('/', slash + 1)) {
     const std::string made = path.substr(0, slash);
     if (!tree.find(made)) {
       Node node;
-      node.uid = identity.uid;
-      node.gid = identity.gid;
+      node.uid = owner.uid;
+      node.gid = owner.gid;
       node.mtime = session_.now;
       tree.put(made, std::move(node));
       changes.push_back({Change::Kind::put, made});

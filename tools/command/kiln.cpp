@@ -116,6 +116,7 @@ void resolve_context(BuildCommand& command, const std::string& context, const st
     return;
   }
   request.context_directory = fs::absolute(context).lexically_normal();
+  if (!fs::is_directory(request.context_directory)) usage(fmt::format("context '{}' is no directory", context));
   if (file == "-") return;
   if (file.find("://") != std::string::npos) {
     command.run.dockerfile = file;
