@@ -219,10 +219,9 @@ Task<StageRunner::Steps::Mounts::Files> StageRunner::Steps::Mounts::gather(From 
 // Gives the path of the files on this machine.
 Task<std::string> StageRunner::Steps::Mounts::copy_out(From from) {
   Files files = co_await gather(std::move(from));
-  const std::string directory = private_directory();
-  Rootfs copy(session_.runtime, RootfsShape::plain, directory, {});
+  Rootfs copy(session_.runtime, RootfsShape::plain, private_directory() + "/files", {});
   co_await copy.apply(files.tree, files.changes);
-  co_return directory + "/l0/m";
+  co_return copy.directory_paths().front() + "/m";
 }
 
 // -- cache -----------------------------------------------------------------------------------------------------------
