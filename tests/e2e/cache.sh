@@ -19,7 +19,7 @@ executor() {
   timeout 60 "$build/executor" --registry-map "docker.io=$REGISTRY" --log-format text --reproducible -c "$WORK/context" \
     -f "$WORK/Dockerfile" --digest-file "$WORK/digest" "$@" 2> "$WORK/log"
 }
-cached() { executor --cache --cache-repo "$REGISTRY/cache/$name" --no-push "$@"; }
+cached() { executor --cache --cache-repo "$REGISTRY/cache/$cache" --no-push "$@"; }
 hits() { grep -c 'done.*cached\|cached$' "$WORK/log" || true; }
 
 fresh_context() {
@@ -48,24 +48,29 @@ RUN cat /last/one /made > /both
 DOCKERFILE
 }
 
-# edit NAME HITS EDIT [FLAGS]: how many of the six steps come from the cache after an edit; the image is that of a build
-# without the cache.
+# edit NAME HITS EDIT [FLAGS]: how many of the steps of `fresh`'s Dockerfile come from the cache of its first build after an
+# edit; the image is that of a build without the cache.
+prime() {
+  fresh=$1 cache=$1
+  "$fresh"
+  check "$cache: first build" cached "${@:2}"
+}
 edit() {
-  local what=$1 expected=$2 change=$3
+  local what=$1 expected=$2 change=$3 digest
   shift 3
-  name=$(echo "$what" | tr -c 'a-z0-9\n' '-')
-  fresh_context
-  cached || { check "$what: first build" cat "$WORK/log"; return; }
+  "$fresh"
   (cd "$WORK/context" && eval "$change")
-  if ! cached "$@"; then check "$what: second build" false; return; fi
-  local digest
+  if ! cached --no-push-cache "$@"; then check "$what: second build" cat "$WORK/log" /nothing; return; fi
   digest=$(cat "$WORK/digest")
   check "$what: $expected hits" same "$(hits)" "$expected"
   executor --no-push "$@"
   check "$what: the image of a build without the cache" same "$digest" "$(cat "$WORK/digest")"
+  rm -f "$WORK/Dockerfile.dockerignore"
 }
 sed_dockerfile() { sed -i "$1" "$WORK/Dockerfile"; }
 
+check "another base" bash -c "printf 'FROM busybox\\nCOPY <<E /other\\nE\\n' > '$WORK/other' && timeout 60 '$build/executor' --registry-map docker.io=$REGISTRY -c $WORK/busybox -f '$WORK/other' -d $REGISTRY/library/busybox:other"
+prime fresh_context
 edit "nothing" 6 :
 edit "times only" 6 "touch -d 2001-01-01 one dir/two dir"
 edit "an ignored file" 6 "echo more > dir/ignored.md"
@@ -90,6 +95,45 @@ edit "a destination" 4 "sed_dockerfile 's|scripts/ /last/|scripts/ /last/ |; s|/
 edit "an owner" 4 "sed_dockerfile 's|COPY one|COPY --chown=1:1 one|'"
 edit "a directory for RUN" 0 "sed_dockerfile 's|WORKDIR /work|WORKDIR /work/deeper|; s|dir/two|/work/dir/two|; s|/work/made|/work/deeper/made|'"
 edit "an ignore rule that brings a file in" 1 "echo '!dir/ignored.md' >> .dockerignore"
+edit "modes there and back" 6 "chmod 700 dir/two && chmod 644 dir/two"
+edit "a directory's mode" 1 "chmod 1700 dir/sub"
+edit "a file that is gone" 1 "rm dir/sub/three"
+edit "a file elsewhere" 1 "mv dir/sub/three dir/three"
+edit "contents exchanged" 1 "mv dir/two x && mv dir/sub/three dir/two && mv x dir/sub/three"
+edit "a copy" 1 "cp dir/two dir/second"
+edit "a hard link" 1 "ln dir/two dir/second"
+edit "an attribute" 1 "python3 -c 'import os; os.setxattr(\"dir/two\", \"user.x\", b\"y\")'"
+edit "an ignore file of the Dockerfile's own" 6 "cp .dockerignore ../Dockerfile.dockerignore"
+edit "an argument that a RUN sees and does not use" 2 : --build-arg UNUSED=2
+edit "an argument that nobody declares" 6 : --build-arg NOBODY=2
+edit "the base's tag, to another image" 3 "sed_dockerfile 's/^FROM busybox$/FROM busybox:other/'"
+edit "the base of the first stage" 0 "sed_dockerfile 's/^FROM busybox AS/FROM busybox:other AS/'"
+push_base same
+edit "the base's tag, to the same image" 6 "sed_dockerfile 's/^FROM busybox$/FROM busybox:same/'"
+skopeo copy --quiet --{src,dest}-tls-verify=false "docker://$REGISTRY/library/busybox:other" "docker://$REGISTRY/library/busybox:latest"
+edit "a base that has moved" 0 :
+push_base latest
+edit "a stage's name" 6 "sed_dockerfile 's/AS build/AS maker/; s/=build/=maker/'"
+edit "a stage's number" 6 "sed_dockerfile 's/=build/=0/'"
+edit "a stage that nobody needs" 6 "sed_dockerfile '7a FROM busybox AS unused\nRUN exit 1'"
+edit "a path of COPY --from" 3 "sed_dockerfile 's|/work/made /made|/work/dir/two /made|'"
+edit "the order of COPYs" 3 "sed_dockerfile '/^COPY --from/{h;d}; /^COPY one/{G}'"
+edit "an owner of COPY --from" 3 "sed_dockerfile 's|COPY --from|COPY --chown=1:1 --from|'"
+edit "--chmod" 4 "sed_dockerfile 's|COPY one|COPY --chmod=755 one|'"
+edit "--link" 4 "sed_dockerfile 's|COPY one|COPY --link one|'"
+edit "--parents" 4 "sed_dockerfile 's|COPY one|COPY --parents one|'"
+edit "--exclude" 4 "sed_dockerfile 's|COPY one|COPY --exclude=*.sh one|'"
+edit "the JSON form" 6 "sed_dockerfile 's|COPY dir /work/dir|COPY [\"dir\", \"/work/dir\"]|'"
+edit "lower case" 6 "sed_dockerfile 's/^COPY/copy/; s/^RUN/run/'"
+edit "a shell" 5 "sed_dockerfile '/^RUN cat .last/i SHELL [\"/bin/sh\", \"-ec\"]'"
+edit "a user of the last RUN" 5 "sed_dockerfile '/^RUN cat .last/i USER root'"
+edit "a directory of the last RUN" 5 "sed_dockerfile '/^RUN cat .last/i WORKDIR /tmp'"
+edit "a variable that only the last RUN sees" 5 "sed_dockerfile '/^LABEL/i ENV LATE=1'"
+edit "what is said at the end" 6 "printf 'ENV END=1\nCMD [\"x\"]\nEXPOSE 80\n' >> '$WORK/Dockerfile'"
+edit "a label of the command line" 6 : --label x=y
+edit "a platform" 0 : --custom-platform linux/arm64
+edit "compression" 0 : --compression zstd
+edit "SOURCE_DATE_EPOCH" 0 : --build-arg SOURCE_DATE_EPOCH=1000000000
 edit "a user" 2 "sed_dockerfile '/^RUN cat dir/i USER 0:0'"
 
 # Mounts: what a bind shows counts, whether a secret is there, not what it says or what a cache holds.
@@ -105,26 +149,68 @@ RUN --mount=type=cache,target=/cache echo x >> /cache/x && wc -l < /cache/x > /d
 RUN --mount=type=secret,id=s test -e /run/secrets/s && echo there > /d || echo absent > /d
 DOCKERFILE
 }
-# mount_edit NAME HITS EDIT: of five steps.
-mount_edit() {
-  name=$(echo "mounts-$1" | tr -c 'a-z0-9\n' '-')
-  mounts_context
-  cached || { check "$1: first build" cat "$WORK/log"; return; }
-  (cd "$WORK/context" && eval "$3")
-  cached "${@:4}" || check "$1: second build" cat "$WORK/log"
-  check "$1: $2 hits" same "$(hits)" "$2"
-}
-mount_edit "nothing changed under mounts" 5 :
-mount_edit "what a bind of the context shows" 1 "echo changed > dir/two"
-mount_edit "what a bind does not show" 5 "echo x > elsewhere"
-mount_edit "what a bind of a stage shows" 1 "echo changed > one"
+prime mounts_context
+edit "nothing changed under mounts" 5 :
+edit "what a bind of the context shows" 1 "echo changed > dir/two"
+edit "what a bind does not show" 5 "echo x > elsewhere"
+edit "what a bind of a stage shows" 1 "echo changed > one"
+edit "a bind's source" 1 "sed_dockerfile 's|source=dir,target=/in cat /in|source=.,target=/in cat /in/dir|'"
+edit "a bind's target" 1 "sed_dockerfile 's|target=/in cat /in|target=/im cat /im|'"
 echo secret > "$WORK/secret"
-mount_edit "a secret that is there now" 4 : --secret "id=s,src=$WORK/secret"
-mount_edit "a proxy" 5 : --build-arg HTTP_PROXY=http://127.0.0.1:1
+edit "a secret that is there now" 4 : --secret "id=s,src=$WORK/secret"
+edit "a proxy" 5 : --build-arg HTTP_PROXY=http://127.0.0.1:1
+fresh=mounts_context cache=secrets
+check "a build with a secret" cached --secret "id=s,src=$WORK/secret"
+echo another > "$WORK/secret"
+edit "a secret's value" 5 : --secret "id=s,src=$WORK/secret"
+
+# Ways of copying.
+copies_context() {
+  fresh_context
+  ln -s scripts "$WORK/context/aside"
+  echo skip > "$WORK/context/dir/x.skip"
+  tar -C "$WORK/context" --mtime @0 -cf "$WORK/context/archive.tar" one
+  mkdir -p "$WORK/more"
+  echo more > "$WORK/more/file"
+  echo left out > "$WORK/more/ignored"
+  echo ignored > "$WORK/more/.dockerignore"
+  cat > "$WORK/Dockerfile" <<'DOCKERFILE'
+FROM busybox
+COPY <<COPIED /hello
+text
+COPIED
+RUN <<EXECUTED
+echo body > /heredoc
+EXECUTED
+COPY --chown=1:1 --chmod=640 one /owned
+COPY --link one /linked
+COPY --parents dir/sub/three /parents/
+COPY --exclude=*.skip dir /excluded
+COPY aside /aside
+COPY --from=more . /more
+ADD archive.tar /unpacked
+DOCKERFILE
+}
+more="--build-context more=$WORK/more"
+prime copies_context $more
+edit "nothing changed in copies" 9 : $more
+edit "a heredoc that is copied" 0 "sed_dockerfile 's/^text/other/'" $more
+edit "a heredoc that is run" 1 "sed_dockerfile 's/echo body/echo another/'" $more
+edit "another --chown" 2 "sed_dockerfile 's/1:1/2:1/'" $more
+edit "another --chmod" 2 "sed_dockerfile 's/640/600/'" $more
+edit "no --link" 3 "sed_dockerfile 's/--link //'" $more
+edit "below --parents" 4 "echo changed > dir/sub/three" $more
+edit "what --exclude leaves out" 9 "echo changed > dir/x.skip" $more
+edit "another --exclude" 5 "sed_dockerfile 's/=[*].skip/=*.skap/'" $more
+edit "behind a link that is copied" 6 "echo changed > scripts/run.sh" $more
+edit "a link that is copied" 6 "ln -sfn dir aside" $more
+edit "a file of a named context" 7 "echo changed > ../more/file" $more
+edit "what a named context leaves out" 9 "echo changed > ../more/ignored" $more
+edit "an archive" 8 "tar -C dir --mtime @0 -cf archive.tar two" $more
+edit "an archive's time" 9 "touch archive.tar" $more
 
 # Nothing but manifests moves when everything hits; the layers are mounted and not sent.
 fresh_context
-name=requests
 requests() { grep -c "$1" "$WORK/access.log" || true; }
 check "a first build with destination" executor --cache --cache-repo "$REGISTRY/cache/requests" -d "$REGISTRY/t/app:1"
 pulled=$(requests '"GET /v2/.*/blobs/sha256')

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# The layer cache in trouble: registries that lie, refuse, are full or slow; builders that are killed at every step; what a build
+# asks a registry for when it finds everything. Usage: tests/e2e/cache_faults.sh BUILD-DIRECTORY
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd)
+WORK=$(mktemp -d /var/tmp/kiln-cache-faults.XXXXXX)
+registry_pid=
+faulty_pids=()
+trap 'for pid in $registry_pid ${faulty_pids[@]+"${faulty_pids[@]}"}; do kill "$pid" 2> /dev/null || true; done; rm -rf "$WORK"' EXIT
+source "$here/lib.sh"
+export KILN_FOREGROUND_CLEANUP=1
+start_registry "$WORK"
+busybox_tar "$WORK/busybox.tar"
+layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
+skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/busybox:latest"
+start_faulty "$WORK/faulty" --upstream "$REGISTRY"
+mkdir "$WORK/context"
+echo one > "$WORK/context/one"
+cat > "$WORK/Dockerfile" <<'DOCKERFILE'
+FROM busybox AS first
+RUN sleep 0.2; echo a > /a
+RUN sleep 0.2; echo b > /b
+FROM busybox
+COPY one /one
+COPY --from=first /a /b /
+RUN sleep 0.2; echo c > /c
+RUN sleep 0.2; cat /c > /d
+DOCKERFILE
+
+executor() {
+  timeout 60 "$build/executor" --registry-map "docker.io=$REGISTRY" --log-format text --reproducible -c "$WORK/context" \
+    -f "$WORK/Dockerfile" --digest-file "$WORK/digest" "$@" 2> "$WORK/log"
+}
+hits() { grep -c 'done.*cached\|cached$' "$WORK/log" || true; }
+
+executor --no-push
+expected=$(cat "$WORK/digest")
+check "a first build" executor --cache --cache-repo "$REGISTRY/cache/good" --no-push
+
+# trouble NAME RULE WARNING [FLAGS]: the right image with the warning, with an empty or a filled cache behind the fault.
+trouble() {
+  local name=$1 rule=$2 warning=$3
+  shift 3
+  echo "$rule" > "$WORK/faulty/rules"
+  check "$name" executor --cache --no-push "$@"
+  check "$name: the right image" same "$(cat "$WORK/digest")" "$expected"
+  check "$name: a warning" grep -qE "$warning" "$WORK/log"
+  : > "$WORK/faulty/rules"
+}
+filled="--cache-repo $FAULTY/cache/good"
+empty="--cache-repo $FAULTY/cache/empty"
+trouble "look-ups that fail" "GET /cache/good/manifests/ always status=500" "the layer cache cannot be read" $filled
+trouble "look-ups that are refused" "GET /cache/good/manifests/ always status=403" "the layer cache cannot be read" $filled
+trouble "manifests with a wrong bit" "GET /cache/good/manifests/ always flip=60" "cache entry .* is not used|the layer cache cannot be read" $filled
+trouble "layers with a wrong bit" "GET /cache/good/blobs/ always flip=30" "building again without looking anything up" $filled --tar-path "$WORK/image.tar"
+trouble "layers that are gone" "GET /cache/good/blobs/ always status=404" "building again without looking anything up" $filled --tar-path "$WORK/image.tar"
+for status in 403 413 500 507; do
+  trouble "uploads that are answered with $status" "POST /cache/empty/blobs/ always status=$status" "cache entry .* is not written" $empty
+done
+trouble "manifests that are not taken" "PUT /cache/empty/manifests/ always status=507" "cache entry .* is not written" $empty
+
+# An entry under another entry's key.
+keys=($(skopeo list-tags --tls-verify=false "docker://$REGISTRY/cache/good" | jq -r '.Tags[]'))
+for key in "${keys[@]:1}"; do
+  skopeo copy --quiet --{src,dest}-tls-verify=false "docker://$REGISTRY/cache/good:${keys[0]}" "docker://$REGISTRY/cache/mixed:$key"
+done
+trouble "entries under other keys" "" "is not used: it is another key's" --cache-repo "$REGISTRY/cache/mixed" --no-push-cache
+check "none of which is taken" same "$(hits)" 0
+
+# Killed at every step: what had its entry is not run again.
+for step in 1 2 3 4 5; do
+  executor --cache --cache-repo "$REGISTRY/cache/killed$step" --no-push &
+  running=$!
+  entries() { find "$WORK/registry/docker/registry/v2/repositories/cache/killed$step/_manifests/tags" -mindepth 1 -maxdepth 1 2> /dev/null | wc -l || true; }
+  for _ in $(seq 100); do
+    there=$(entries)
+    [ "$there" -lt "$step" ] || break
+    sleep 0.05
+  done
+  # The executor is the only child of timeout.
+  pkill -KILL -P "$(pgrep -P "$running" timeout || echo "$running")" || true
+  wait "$running" || true
+  there=$(entries)
+  check "the build after one that was killed at entry $step" executor --cache --cache-repo "$REGISTRY/cache/killed$step" --no-push
+  check "has the right image" same "$(cat "$WORK/digest")" "$expected"
+  check "takes all $there entries" test "$(hits)" -ge "$there"
+done
+
+# Everything is found: the base's config is the only blob that is asked for.
+: > "$WORK/faulty/log"
+timeout 60 "$build/executor" --registry-map "docker.io=$FAULTY" --reproducible -c "$WORK/context" -f "$WORK/Dockerfile" \
+  --digest-file "$WORK/digest" --cache --cache-repo "$FAULTY/cache/good" -d "$FAULTY/t/found:1" 2> "$WORK/log"
+check "a build that finds everything" same "$(cat "$WORK/digest")" "$expected"
+check "asks for one blob, a config" same "$(grep -c '^GET .*/blobs/sha256' "$WORK/faulty/log")" 1
+check "sends one blob, the image's config" same "$(grep -c '^PUT .*/blobs/uploads' "$WORK/faulty/log")" 1
+
+echo "cache faults: $passed passed, $failed failed"
+[ "$failed" = 0 ]
