@@ -59,7 +59,9 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t numbe
 
 // RUNs from step `number` on that may be watched together: what is linked into an ignored path cannot be.
 std::size_t StageRunner::Steps::runs_to_come(std::size_t number) const {
-  if (!session_.request.ignore_paths.empty()) return 1;
+  const auto& ignored = session_.request.ignore_paths;
+  const auto is_ours = [this](const std::string& path) { return path == session_.request.work_directory; };
+  if (!std::all_of(ignored.begin(), ignored.end(), is_ours)) return 1;
   const auto first = resolved_.steps.begin() + static_cast<std::ptrdiff_t>(number);
   const auto is_run = [](const Step& step) { return std::holds_alternative<RunStep>(step.action); };
   return static_cast<std::size_t>(std::count_if(first, resolved_.steps.end(), is_run));
