@@ -24,10 +24,12 @@ std::string parent_of(const std::string& path) {
 }
 
 // Files with bytes in them and one name, which can be changed without changing another path.
-std::vector<std::string> changeable_files(const Tree& tree) {
+std::vector<std::string> changeable_files(const Tree& tree, const engine::ContentDirectory* changed) {
   std::vector<std::string> files;
   tree.walk("", [&](const std::string& path, const Node& node) {
-    if (node.type == FileType::regular && node.size > 0 && node.link_id == 0 && (node.mode & 0200) != 0) files.push_back(path);
+    const bool fresh = !changed || node.content.directory.get() != changed;
+    const bool writable = node.size > 0 && (node.mode & 0200) != 0;
+    if (node.type == FileType::regular && node.link_id == 0 && writable && fresh) files.push_back(path);
     return true;
   });
   if (files.empty()) throw io::Error(io::ErrorKind::not_found, "the tree has no writable regular file to change");
@@ -57,7 +59,8 @@ std::vector<std::string> replaceable_directories(const Tree& tree) {
 
 class Planner {
  public:
-  Planner(const Tree& tree, std::uint64_t seed) : tree_(tree), seed_(seed), random_(seed) {}
+  Planner(const Tree& tree, std::uint64_t seed, const engine::ContentDirectory* changed)
+      : tree_(tree), seed_(seed), changed_(changed), random_(seed) {}
 
   PlannedChange plan(ChangeKind kind) {
     switch (kind) {
@@ -80,10 +83,10 @@ class Planner {
 
  private:
   std::string pick(const std::vector<std::string>& paths) { return paths[random_() % paths.size()]; }
-  std::string one_file() { return pick(changeable_files(tree_)); }
+  std::string one_file() { return pick(changeable_files(tree_, changed_)); }
 
   std::vector<std::string> every_hundredth_file() {
-    const auto files = changeable_files(tree_);
+    const auto files = changeable_files(tree_, changed_);
     std::vector<std::string> chosen;
     for (std::size_t at = random_() % std::min<std::size_t>(100, files.size()); at < files.size(); at += 100)
       chosen.push_back(files[at]);
@@ -125,6 +128,7 @@ class Planner {
 
   const Tree& tree_;
   std::uint64_t seed_;
+  const engine::ContentDirectory* changed_;
   std::mt19937_64 random_;
   PlannedChange planned_;
 };
@@ -163,7 +167,9 @@ std::string_view name_of(ChangeKind kind) {
   return "";
 }
 
-PlannedChange plan_change(const Tree& tree, ChangeKind kind, std::uint64_t seed) { return Planner(tree, seed).plan(kind); }
+PlannedChange plan_change(const Tree& tree, ChangeKind kind, std::uint64_t seed, const engine::ContentDirectory* changed) {
+  return Planner(tree, seed, changed).plan(kind);
+}
 
 Verdict judge(const PlannedChange& planned, const engine::Changes& told) {
   const auto same = [](const Change& change) {

@@ -42,8 +42,11 @@ struct PlannedChange {
   engine::Changes expected;  // sorted by path_less
 };
 
-// Chooses what to change in `tree`, by `seed`. Errors: io::Error(not_found) when the tree has nothing of the kind.
-PlannedChange plan_change(const engine::Tree& tree, ChangeKind kind, std::uint64_t seed);
+// Chooses what to change in `tree`, by `seed`. A file whose content is in `changed` is one that an earlier run has written over:
+// there is nothing left that a detector could compare it with, so it is not chosen. Errors: io::Error(not_found) when the tree has
+// nothing of the kind.
+PlannedChange plan_change(const engine::Tree& tree, ChangeKind kind, std::uint64_t seed,
+                          const engine::ContentDirectory* changed = nullptr);
 
 struct Verdict {
   std::size_t missed = 0;         // expected, and not told

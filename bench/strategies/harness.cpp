@@ -6,9 +6,12 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <filesystem>
+#include <memory>
+#include <set>
 #include <span>
 
 #include <fmt/format.h>
@@ -61,6 +64,18 @@ void stat_paths(int root, std::span<const std::string> paths) {
   for (const auto& path : paths) fstatat(root, path.c_str(), &state, AT_SYMLINK_NOFOLLOW);
 }
 
+// A root file system and what is in it.
+struct Bed {
+  std::unique_ptr<Rootfs> root;
+  Tree tree;
+};
+
+// A volatile overlay leaves a mark in its work directory, which forbids using it again.
+void empty_upper(const Rootfs& overlay) {
+  for (const auto& entry : fs::directory_iterator(overlay.directory_paths().back())) fs::remove_all(entry.path());
+  for (const auto& entry : fs::directory_iterator(overlay.overlay_work_path())) fs::remove_all(entry.path());
+}
+
 class Harness {
  public:
   Harness(io::Runtime& runtime, HarnessOptions options) : runtime_(runtime), options_(std::move(options)) {}
@@ -69,9 +84,9 @@ class Harness {
     availability_ = co_await probe_availability(runtime_, options_.work_directory);
     results_.machine = describe_machine(options_.work_directory, counter_);
     results_.runs = options_.runs;
+    choose_strategies();
     co_await fill();
     co_await measure_statx();
-    choose_strategies();
     choose_changes();
     for (const CacheState cache : options_.cache_states) {
       for (const ChangeKind change : options_.changes) co_await measure_all(change, cache);
@@ -80,8 +95,6 @@ class Harness {
   }
 
  private:
-  std::string root_directory() const { return options_.work_directory + "/root"; }
-
   Task<void> fill() {
     const auto started = std::chrono::steady_clock::now();
     const std::string scratch = options_.work_directory + "/contents";
@@ -92,14 +105,23 @@ class Harness {
     } else {
       source = co_await index_directory(runtime_, options_.tree);
     }
-    Rootfs root(runtime_, RootfsShape::plain, root_directory(), {});
-    co_await root.apply(source.tree, source.puts);
-    tree_ = std::move(source.tree);
+    co_await fill(plain_, RootfsShape::plain, source);
+    const bool overlay =
+        std::ranges::any_of(chosen_, [](const Strategy* strategy) { return strategy->shape == RootfsShape::overlay; });
+    if (overlay) co_await fill(overlay_, RootfsShape::overlay, source);
     results_.tree = options_.tree.empty() ? "made" : options_.tree;
     results_.entries = source.puts.size();
     results_.bytes = source.bytes;
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
     spdlog::info("tree of {} entries, {} MB, written in {:.1f} s", results_.entries, results_.bytes / 1'000'000, took.count());
+  }
+
+  Task<void> fill(Bed& bed, RootfsShape shape, const TreeSource& source) {
+    const std::string directory = options_.work_directory + (shape == RootfsShape::overlay ? "/overlay" : "/plain");
+    bed.root = std::make_unique<Rootfs>(runtime_, shape, directory, std::set<std::string>());
+    bed.tree = source.tree;
+    co_await bed.root->apply(bed.tree, source.puts);
+    bed.root->push_upper(bed.tree);
   }
 
   void choose_strategies() {
@@ -117,7 +139,7 @@ class Harness {
   void choose_changes() {
     std::erase_if(options_.changes, [this](ChangeKind change) {
       try {
-        plan_change(tree_, change, 0);
+        plan_change(plain_.tree, change, 0);
         return false;
       } catch (const io::Error& error) {
         spdlog::warn("{} is left out: {}", name_of(change), error.message());
@@ -130,15 +152,14 @@ class Harness {
   // The least that a scan has to do: it finds the names, too.
   Task<void> measure_statx() {
     std::vector<std::string> paths;
-    tree_.walk("", [&paths](const std::string& path, const engine::Node&) {
+    plain_.tree.walk("", [&paths](const std::string& path, const engine::Node&) {
       if (!path.empty()) paths.push_back(path);
       return true;
     });
-    const Rootfs root(runtime_, RootfsShape::plain, root_directory(), {});
-    stat_paths(root.directories().back()->directory.get(), paths);
+    stat_paths(plain_.root->directories().back()->directory.get(), paths);
     for (unsigned run = 0; run < options_.runs; ++run) {
-      results_.statx_one_thread.push_back(co_await time_statx(root, paths, 1));
-      results_.statx_all_cores.push_back(co_await time_statx(root, paths, runtime_.cpu().size()));
+      results_.statx_one_thread.push_back(co_await time_statx(*plain_.root, paths, 1));
+      results_.statx_all_cores.push_back(co_await time_statx(*plain_.root, paths, runtime_.cpu().size()));
     }
   }
 
@@ -173,35 +194,34 @@ class Harness {
 
   Task<Run> measure(const Strategy& strategy, ChangeKind change, CacheState cache) {
     const std::string doing = fmt::format("measuring {} with {}", strategy.name, name_of(change));
-    Tree tree = tree_;
-    Rootfs root(runtime_, strategy.shape, root_directory(), {});
-    root.push_upper(tree);
+    Bed& bed = strategy.shape == RootfsShape::overlay ? overlay_ : plain_;
+    Tree tree = bed.tree;
     std::exception_ptr failure;
     Run run;
     try {
-      run = co_await perform(strategy, change, cache, root, tree);
+      run = co_await perform(strategy, change, cache, *bed.root, tree);
     } catch (...) {
       failure = std::current_exception();
     }
     if (failure) io::rethrow_with_context(failure, doing);
     if (strategy.shape == RootfsShape::overlay) {
-      for (const char* layer : {"l1", "w1", "merged"}) fs::remove_all(fs::path(root_directory()) / layer);
+      empty_upper(*bed.root);
     } else {
-      co_await bring_up_to_date(root, std::move(tree));
+      co_await bring_up_to_date(std::move(tree));
     }
     co_return run;
   }
 
   // Each number is measured by a meter of its own, so that what happens in between is in neither.
   Task<Run> perform(const Strategy& strategy, ChangeKind change, CacheState cache, Rootfs& root, Tree& tree) {
-    const PlannedChange planned = plan_change(tree, change, ++seed_);
+    const PlannedChange planned = plan_change(tree, change, ++seed_, root.directories().back().get());
     const auto detector = engine::make_detector(strategy.mode, runtime_, root);
     Run run;
     CostMeter arming(counter_);
     co_await detector->arm(root, tree);
     run.arm = arming.stop();
     co_await apply_change(runtime_, root, availability_.all_ids, planned.operations);
-    if (cache == CacheState::cold) chill(root.directories().front()->directory.get(), tree);
+    if (cache == CacheState::cold) chill(root, tree);
     CostMeter detecting(counter_);
     const engine::Changes told = co_await detector->detect(root, tree);
     run.detect = detecting.stop();
@@ -209,10 +229,10 @@ class Harness {
     co_return run;
   }
 
-  Task<void> bring_up_to_date(Rootfs& root, Tree tree) {
-    const auto detector = engine::make_detector(engine::SnapshotMode::inode_ctime, runtime_, root);
-    co_await detector->detect(root, tree);
-    tree_ = std::move(tree);
+  Task<void> bring_up_to_date(Tree tree) {
+    const auto detector = engine::make_detector(engine::SnapshotMode::inode_ctime, runtime_, *plain_.root);
+    co_await detector->detect(*plain_.root, tree);
+    plain_.tree = std::move(tree);
   }
 
   io::Runtime& runtime_;
@@ -220,7 +240,8 @@ class Harness {
   SystemCallCounter counter_;
   Availability availability_;
   std::vector<const Strategy*> chosen_;
-  Tree tree_;  // what is in the root directory
+  Bed plain_;
+  Bed overlay_;  // only where a strategy needs it
   std::uint64_t seed_ = 0;
   Results results_;
 };

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "engine/rootfs/rootfs.hpp"
 #include "engine/tree/tree.hpp"
 
 namespace kiln::bench {
@@ -11,8 +12,8 @@ namespace kiln::bench {
 // tree's files, while inodes and directories stay in memory.
 std::string chill_method();
 
-// `root`: the directory that `tree` is in (borrowed). Waits until the file system has written everything.
+// `tree`: what is in `root`. Waits until the file system has written everything.
 // Errors: io::Error(filesystem).
-void chill(int root, const engine::Tree& tree);
+void chill(const engine::Rootfs& root, const engine::Tree& tree);
 
 }  // namespace kiln::bench

@@ -25,7 +25,7 @@ check "nothing is left behind" same "$(left_behind)" ""
 
 # A given tree: with names and links as people have them; it stays as it was.
 mkdir -p "$WORK/tree/a b" "$WORK/tree/many"
-for number in $(seq 60); do echo "file $number" > "$WORK/tree/many/$number"; done
+for number in $(seq 300); do echo "file $number" > "$WORK/tree/many/$number"; done
 mkdir "$WORK/tree/few"
 for number in 1 2 3; do echo "file $number" | tee "$WORK/tree/few/$number" > "$WORK/tree/a b/$number"; done
 ln "$WORK/tree/many/1" "$WORK/tree/many/hard link"
