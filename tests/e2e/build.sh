@@ -146,15 +146,15 @@ check "and leaves no tag" bash -c "! skopeo inspect --tls-verify=false docker://
 printf 'FROM busybox\nCOPY nothing /x\n' > "$WORK/missing"
 check "a missing source is named" bash -c "! timeout 60 '$build/executor' -c '$WORK/context' -f '$WORK/missing' --no-push --registry-map docker.io=$REGISTRY > '$WORK/missing.log' 2>&1 && grep -q '\"/nothing\": not found' '$WORK/missing.log'"
 check "an unknown flag names the nearest" bash -c "! '$build/executor' --destinaton x > '$WORK/flag.log' 2>&1 && grep -q -- '--destination' '$WORK/flag.log'"
-printf 'FROM busybox\nRUN sleep 100\n' > "$WORK/sleeps"
+printf 'FROM busybox\nRUN sleep 100.25\n' > "$WORK/sleeps"
 executor_pid() { "$build/executor" -c "$WORK/context" -f "$WORK/sleeps" -d "$REGISTRY/t/sleeps:v1" --registry-map "docker.io=$REGISTRY" > "$WORK/sleeps.log" 2>&1 & echo $!; }
 pid=$(executor_pid)
-for _ in $(seq 50); do pgrep -f '[s]leep 100' > /dev/null && break; sleep 0.1; done
+for _ in $(seq 50); do pgrep -f '[s]leep 100.25' > /dev/null && break; sleep 0.1; done
 kill -TERM "$pid"
 stopped=no
 for _ in $(seq 50); do kill -0 "$pid" 2> /dev/null || { stopped=yes; break; }; sleep 0.1; done
 check "SIGTERM ends a build" same "$stopped" yes
-check "and what it started" bash -c "! pgrep -f '[s]leep 100'"
+check "and what it started" bash -c "! pgrep -f '[s]leep 100.25'"
 
 echo "e2e: $passed passed, $failed failed"
 [ "$failed" = 0 ]
