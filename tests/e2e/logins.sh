@@ -24,11 +24,11 @@ push() {
   [ "$code" = 0 ] || tail -n 5 "$WORK/$1.log"
   return "$code"
 }
-# refused TEXT NAME DESTINATION FLAGS...: it fails by itself and in time, and its last line has the text.
+# refused TEXT NAME DESTINATION FLAGS...: it fails by itself and in time, and its error has the text.
 refused() {
   local code=0
   push "${@:2}" || code=$?
-  [ "$code" != 0 ] && [ "$code" -lt 124 ] && tail -n 1 "$WORK/$2.log" | grep -qF -- "$1"
+  [ "$code" != 0 ] && [ "$code" -lt 124 ] && grep -A 3 "FATA" "$WORK/$2.log" | grep -qF -- "$1"
 }
 # login DIRECTORY REGISTRY USER:PASSWORD: a config.json.
 login() {
