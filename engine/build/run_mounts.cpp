@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 // Does `directory` show exactly what is at `path` of the tree: no name more (ignored files), and all of it `owner`'s, who is root
 // inside?
 bool shows_the_same(const Tree& tree, int directory, const std::string& path, uid_t owner) {
-  struct stat status {};
+  struct stat status{};
   const io::UniqueFd fd = io::open_beneath(directory, path, O_PATH | O_NOFOLLOW);
   if (!fd || fstat(fd.get(), &status) != 0) return false;
   if (status.st_uid != owner || (owner == 0 && status.st_gid != 0)) return false;

@@ -34,8 +34,7 @@ io::UniqueFd open_directory(const std::string& path) {
 }
 
 bool on_root_file_system(const std::string& path) {
-  struct stat root {
-  }, status{};
+  struct stat root{}, status{};
   return stat("/", &root) == 0 && stat(path.c_str(), &status) == 0 && root.st_dev == status.st_dev;
 }
 

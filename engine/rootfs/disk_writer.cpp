@@ -69,7 +69,7 @@ void DiskWriter::make_directory(const std::string& path, const Node& node) {
   touched_.insert(path);
   if (mkdirat(parent->get(), name.c_str(), (node.mode & 07777) | 0700) == 0) return;
   if (errno != EEXIST) fail("making directory", path);
-  struct stat status {};
+  struct stat status{};
   if (fstatat(parent->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode)) return;
   if (unlinkat(parent->get(), name.c_str(), 0) != 0) fail("replacing", path);
   if (mkdirat(parent->get(), name.c_str(), (node.mode & 07777) | 0700) != 0) fail("making directory", path);
@@ -100,7 +100,7 @@ void DiskWriter::adopt(const std::string& path, Node& node, const StagedFile& fi
     forget_below(path);
     if (!move_in()) fail("moving into place", path);
   }
-  struct stat status {};
+  struct stat status{};
   if (fstatat(parent->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail("reading the state of", path);
   node.stamp = stamp_of(status);
 }
@@ -117,7 +117,7 @@ void DiskWriter::link(const std::string& path, const std::string& target, Node& 
     forget_below(path);
     if (linkat(target_parent->get(), target_name.c_str(), parent->get(), name.c_str(), 0) != 0) fail("making hard link", path);
   }
-  struct stat status {};
+  struct stat status{};
   if (fstatat(parent->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) node.stamp = stamp_of(status);
 }
 

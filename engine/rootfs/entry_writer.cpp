@@ -92,7 +92,7 @@ bool EntryWriter::put_file(int parent, const std::string& name, const std::strin
   set_xattrs(file.get(), node);
   const timespec times[2] = {{0, UTIME_NOW}, to_timespec(node.mtime)};
   if (futimens(file.get(), times) != 0) fail("setting the time of", path);
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.get(), &status) != 0) fail("reading the state of", path);
   node.stamp = stamp_of(status);
   return replaced;
@@ -131,7 +131,7 @@ bool EntryWriter::make_special(int parent, const std::string& name, const std::s
   }
   const timespec times[2] = {{0, UTIME_NOW}, to_timespec(node.mtime)};
   utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW);
-  struct stat status {};
+  struct stat status{};
   if (fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) node.stamp = stamp_of(status);
   return replaced;
 }
@@ -142,7 +142,7 @@ DiskStamp EntryWriter::finish_directory(int directory, const std::string& path, 
   set_xattrs(directory, node);
   const timespec times[2] = {{0, UTIME_NOW}, to_timespec(node.mtime)};
   if (futimens(directory, times) != 0) warn_once("directory times", path, errno);
-  struct stat status {};
+  struct stat status{};
   if (fstat(directory, &status) != 0) fail("reading the state of", path);
   return stamp_of(status);
 }

@@ -52,7 +52,7 @@ class Mover {
     if (renameat2(from, name.c_str(), to, name.c_str(), RENAME_NOREPLACE) == 0) return 0;
     if (errno != EINVAL) return errno;
     // A file system that does not know the flag.
-    struct stat status {};
+    struct stat status{};
     if (fstatat(to, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
     return renameat(from, name.c_str(), to, name.c_str()) == 0 ? 0 : errno;
   }
@@ -91,7 +91,7 @@ class Mover {
     bool made = false;
     const io::UniqueFd target = target_directory(to, name, path, made);
     if (!target) return;
-    struct stat status {};
+    struct stat status{};
     fstat(source.get(), &status);
     move_children(source.get(), target.get(), path);
     if (made) {

@@ -60,7 +60,7 @@ class Mover {
   void move(int from, const std::string& name, int to, const std::string& to_name) {
     if (renameat(from, name.c_str(), to, to_name.c_str()) == 0) return;
     if (errno != EXDEV) fail(name);
-    struct stat status {};
+    struct stat status{};
     if (fstatat(from, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail(name);
     if (S_ISDIR(status.st_mode)) {
       move_directory(from, name, to, to_name, status);

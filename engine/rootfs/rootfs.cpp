@@ -222,7 +222,7 @@ Task<void> Rootfs::move_in(Tree& tree) {
     std::vector<std::string> merged;
     TreeMove move;
     move.moved = [&tree](const std::string& moved, int directory) {
-      struct stat status {};
+      struct stat status{};
       const std::string name(name_of_path(moved));
       const auto node = tree.find(moved);
       if (!node || fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;

@@ -37,8 +37,8 @@ StagedFile StagedFiles::add(const std::string& path, Node node, const WriteConte
 }
 
 bool same_mount(int a, int b) {
-  struct statx first {};
-  struct statx second {};
+  struct statx first{};
+  struct statx second{};
   const auto ask = [](int directory, struct statx& status) {
     return statx(directory, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) == 0 && (status.stx_mask & STATX_MNT_ID) != 0;
   };

@@ -156,5 +156,12 @@ for _ in $(seq 50); do kill -0 "$pid" 2> /dev/null || { stopped=yes; break; }; s
 check "SIGTERM ends a build" same "$stopped" yes
 check "and what it started" bash -c "! pgrep -f '[s]leep 100.25'"
 
+# What was left by a build and by a deletion that were killed.
+mkdir -p "$WORK/place/kiln-killed/rootfs" "$WORK/place/kiln-trash-killed/rootfs" "$WORK/place/kiln-of-others"
+printf 'FROM busybox\nRUN true\n' > "$WORK/true"
+check "a build where others were killed" executor -c "$WORK/context" -f "$WORK/true" --no-push --work-dir "$WORK/place"
+for _ in $(seq 100); do [ "$(ls "$WORK/place")" = kiln-of-others ] && break; sleep 0.1; done
+check "deletes what they left, and only that" same "$(ls "$WORK/place")" kiln-of-others
+
 echo "e2e: $passed passed, $failed failed"
 [ "$failed" = 0 ]

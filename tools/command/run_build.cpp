@@ -38,8 +38,7 @@ std::vector<std::string> work_bases(const std::string& kaniko_directory, const s
   if (const char* directory = std::getenv("KANIKO_DIR")) return {directory};
   if (kiln_directory == "/kaniko") {
     std::vector<std::string> bases;
-    struct stat own {
-    }, volume{};
+    struct stat own{}, volume{};
     const std::string mounted = kiln_directory + "/work";
     if (stat(kiln_directory.c_str(), &own) == 0 && stat(mounted.c_str(), &volume) == 0 && own.st_dev != volume.st_dev)
       bases.push_back(mounted);

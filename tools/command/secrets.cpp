@@ -93,7 +93,7 @@ void add_ssh_agent(engine::BuildRequest& request, const std::string& text) {
     agent = variable;
   }
   if (agent.empty()) usage(fmt::format("--ssh={}: there is no agent: SSH_AUTH_SOCK is not set", text));
-  struct stat status {};
+  struct stat status{};
   if (stat(agent.c_str(), &status) != 0) usage(fmt::format("--ssh={}: there is no '{}'", text, agent));
   if (!S_ISSOCK(status.st_mode)) {
     usage(fmt::format("--ssh={}: '{}' is not an agent's socket; start an ssh-agent and ssh-add the key", text, agent));

@@ -47,8 +47,10 @@ io::UniqueFd lock_directory(const std::string& path) {
   return fd;
 }
 
-bool is_work_name(const std::string& name) {
-  constexpr std::string_view prefix = "kiln-";
+constexpr std::string_view work_prefix = "kiln-";
+constexpr std::string_view trash_prefix = "kiln-trash-";
+
+bool is_ours(const std::string& name, std::string_view prefix) {
   constexpr std::size_t random = 6;
   return name.size() == prefix.size() + random && name.starts_with(prefix) &&
          std::all_of(name.begin() + prefix.size(), name.end(), [](unsigned char letter) { return std::isalnum(letter) != 0; });
@@ -56,20 +58,23 @@ bool is_work_name(const std::string& name) {
 
 std::string move_to_trash(const std::string& path) {
   const auto slash = path.find_last_of('/');
-  const std::string trash = fmt::format("{}/kiln-trash-{}", path.substr(0, slash), path.substr(path.find_last_of('-') + 1));
+  const std::string trash = fmt::format("{}/{}{}", path.substr(0, slash), trash_prefix, path.substr(path.find_last_of('-') + 1));
   std::error_code error;
   fs::rename(path, trash, error);
   return error ? path : trash;
 }
 
+// Of builds that were killed, and of deletions: in a pod they end with the executor, and the place may outlive the pod.
 void delete_leftovers(const std::string& base) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(base, ignored)) {
-    struct stat status {};
+    struct stat status{};
     const std::string path = entry.path();
-    if (!is_work_name(entry.path().filename()) || lstat(path.c_str(), &status) != 0) continue;
+    const std::string name = entry.path().filename();
+    const bool trash = is_ours(name, trash_prefix);
+    if ((!trash && !is_ours(name, work_prefix)) || lstat(path.c_str(), &status) != 0) continue;
     if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || !lock_directory(path)) continue;
-    const pid_t pid = start_deletion(move_to_trash(path));
+    const pid_t pid = start_deletion(trash ? path : move_to_trash(path));
     if (pid > 0) io::spare_child(pid);
   }
 }
@@ -115,6 +120,7 @@ WorkDirectory::WorkDirectory(const std::vector<std::string>& bases) {
 }
 
 WorkDirectory::~WorkDirectory() {
+  lock_.reset();  // it is the deleting process's now
   const pid_t pid = start_deletion(move_to_trash(path_));
   const char* wait = std::getenv("KILN_FOREGROUND_CLEANUP");
   if (pid > 0 && (foreground_ || (wait && std::string(wait) == "1"))) waitpid(pid, nullptr, 0);
@@ -124,11 +130,13 @@ int empty_trash_main(const char* directory) {
   const fs::path path(directory);
   const std::string name = path.filename();
   if (!name.starts_with("kiln-") || !path.is_absolute()) return 1;
+  const io::UniqueFd lock = lock_directory(path);
+  if (!lock) return 0;  // somebody else is at it
   setpriority(PRIO_PROCESS, 0, 19);
-  const int parent = open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (parent < 0) return 1;
+  const io::UniqueFd parent(open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) return 1;
   try {
-    engine::remove_recursively(parent, name, name, engine::ProtectedPaths());
+    engine::remove_recursively(parent.get(), name, name, engine::ProtectedPaths());
   } catch (const io::Error&) {
     return 1;
   }

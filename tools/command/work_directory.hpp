@@ -14,8 +14,8 @@ namespace kiln::tools {
 // KILN_FOREGROUND_CLEANUP=1 waits for it. Names: BASE/kiln-XXXXXX, then BASE/kiln-trash-XXXXXX.
 class WorkDirectory {
  public:
-  // In the first of `bases` where a directory can be made. Directories that builds which were killed have left in there are
-  // deleted as well: each build holds a lock on its own. Errors: io::Error(filesystem) naming all bases.
+  // In the first of `bases` where a directory can be made. What builds and deletions that were killed have left in there is
+  // deleted as well: each holds a lock on its own directory. Errors: io::Error(filesystem) naming all bases.
   explicit WorkDirectory(const std::vector<std::string>& bases);
   ~WorkDirectory();
   // The destructor waits until everything is deleted.

@@ -98,7 +98,7 @@ class Unpack : public ::testing::Test {
       const std::string path = entry.path().lexically_relative(root());
       const auto node = tree.find(path);
       ASSERT_TRUE(node) << path;
-      struct stat status {};
+      struct stat status{};
       ASSERT_EQ(lstat(entry.path().c_str(), &status), 0);
       EXPECT_EQ(node->stamp.inode, status.st_ino) << path;
       EXPECT_EQ(node->stamp.ctime_ns, status.st_ctim.tv_sec * 1'000'000'000LL + status.st_ctim.tv_nsec) << path;

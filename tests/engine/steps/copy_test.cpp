@@ -369,7 +369,7 @@ TEST(Copy, Archives) {
   EXPECT_EQ(into.find("dst/old")->mode, 0701U);    // a directory over a file
   EXPECT_EQ(into.find("dst/new")->mode, 0755U);    // --chmod is not for archives
   EXPECT_EQ(into.find("dst/new/below")->uid, 5U);  // owners are the archive's
-  EXPECT_TRUE(into.find("dst/in/x"));       // "/in" is below the destination
+  EXPECT_TRUE(into.find("dst/in/x"));              // "/in" is below the destination
   EXPECT_EQ(into.find("dst/in")->mode, 0702U);
   EXPECT_EQ(into.find("dst/same")->link_id, into.find("dst/new/below")->link_id);
   EXPECT_NE(into.find("dst/same")->link_id, 0U);
