@@ -18,6 +18,7 @@
 #include "engine/tree/tree.hpp"
 #include "io/base/error.hpp"
 #include "io/base/fd.hpp"
+#include "io/file/make_directories.hpp"
 #include "oci/tar/archive_source.hpp"
 #include "oci/tar/reader.hpp"
 
@@ -139,9 +140,7 @@ std::string context_authorization(const std::map<std::string, std::string>& secr
 }
 
 Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", directory, error.message()));
+  io::make_directories(directory);
   if (is_git(context.url)) {
     co_await fetch_git(runtime, context, directory);
   } else {
@@ -149,6 +148,7 @@ Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, Re
   }
   if (context.sub_path.empty()) co_return directory;
   // A link in an archive must not lead out of it.
+  std::error_code error;
   const fs::path below = fs::weakly_canonical(directory + "/" + context.sub_path, error);
   const std::string root = fs::canonical(directory, error);
   if (error || !fs::is_directory(below, error) || !(below.string() + "/").starts_with(root + "/")) {

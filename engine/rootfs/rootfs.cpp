@@ -18,6 +18,7 @@
 #include "engine/rootfs/move_aside.hpp"
 #include "engine/rootfs/spread_directory.hpp"
 #include "io/base/error.hpp"
+#include "io/file/make_directories.hpp"
 #include "io/file/open_beneath.hpp"
 
 namespace kiln::engine {
@@ -33,12 +34,6 @@ std::shared_ptr<ContentDirectory> open_directory(const std::string& path) {
   if (!directory->directory) io::throw_errno(errno, fmt::format("opening root file system '{}'", path));
   directory->description = path;
   return directory;
-}
-
-void make_directories(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", path, error.message()));
 }
 
 }  // namespace
@@ -69,7 +64,7 @@ struct Rootfs::Impl {
 
   // Where files wait while their layer is read ahead.
   std::shared_ptr<ContentDirectory> make_staging() const {
-    make_directories(staging_path());
+    io::make_directories(staging_path());
     return open_directory(staging_path());
   }
 
@@ -87,7 +82,7 @@ Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, const std::string& work_
     return;
   }
   const std::string base = impl_->work_directory + "/l0";
-  make_directories(base);
+  io::make_directories(base);
   impl_->add_directory(base);
 }
 
@@ -154,8 +149,8 @@ void Rootfs::push_upper(const Tree& tree) {
   if (impl_->shape != RootfsShape::overlay) return;
   const std::size_t number = impl_->directories.size();
   const std::string upper = fmt::format("{}/l{}", impl_->work_directory, number);
-  make_directories(upper);
-  make_directories(fmt::format("{}/w{}", impl_->work_directory, number));
+  io::make_directories(upper);
+  io::make_directories(fmt::format("{}/w{}", impl_->work_directory, number));
   impl_->add_directory(upper);
   // The merged root's metadata is that of the topmost directory.
   const Node& root = tree.root();
@@ -178,7 +173,7 @@ const std::string& Rootfs::work_directory() const noexcept { return impl_->work_
 std::shared_ptr<const ContentDirectory> Rootfs::scratch() {
   if (!impl_->scratch) {
     const std::string path = impl_->work_directory + "/scratch";
-    make_directories(path);
+    io::make_directories(path);
     impl_->scratch = open_directory(path);
   }
   return impl_->scratch;
@@ -199,7 +194,7 @@ Task<void> Rootfs::move_aside() {
   if (impl_->shape != RootfsShape::in_place || impl_->moved_aside) co_return;
   impl_->moved_aside = true;
   const std::string aside = impl_->work_directory + "/aside";
-  make_directories(aside);
+  io::make_directories(aside);
   auto target = open_directory(aside);
   auto work = [this, fd = target->directory.get()] {
     move_tree(impl_->in_place_root->directory.get(), fd, impl_->protected_paths, {});
@@ -210,7 +205,7 @@ Task<void> Rootfs::move_aside() {
 
 Task<Tree> Rootfs::unpack_beside(std::vector<oci::SpoolBlobPtr> layers) {
   const std::string path = impl_->work_directory + "/next";
-  make_directories(path);
+  io::make_directories(path);
   impl_->beside = open_directory(path);
   Tree tree = co_await unpack_into(impl_->beside->directory.get(), std::move(layers));
   co_return tree;

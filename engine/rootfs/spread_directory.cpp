@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
-#include "io/base/error.hpp"
 #include "io/base/fd.hpp"
+#include "io/file/make_directories.hpp"
 
 namespace kiln::engine {
 
@@ -22,12 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int most_tries = 8;
 constexpr auto slow_creation = std::chrono::microseconds(100);  // 10 where no inode is in the way
-
-void make_directories(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", path, error.message()));
-}
 
 bool spread_children(const std::string& path) {
   const io::UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -56,14 +50,14 @@ Clock::duration creation_time(const std::string& directory) {
 
 std::string make_spread_directory(const std::string& path) {
   const std::string parent = fs::path(path).parent_path();
-  make_directories(parent);
+  io::make_directories(parent);
   if (!spread_children(parent)) {
-    make_directories(path);
+    io::make_directories(path);
     return path;
   }
   std::string candidate = path;
   for (int number = 1;; ++number) {
-    make_directories(candidate);
+    io::make_directories(candidate);
     if (number == most_tries || creation_time(candidate) < slow_creation) return candidate;
     rmdir(candidate.c_str());
     candidate = fmt::format("{}.{}", path, number);

@@ -1,7 +1,6 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
-#include <filesystem>
 #include <vector>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include "engine/context/git_program.hpp"
 #include "engine/steps/remote_sources.hpp"
 #include "io/base/error.hpp"
+#include "io/file/make_directories.hpp"
 
 namespace kiln::engine {
 
@@ -69,9 +69,7 @@ Task<std::int64_t> commit_time(const GitProgram& git) {
 
 Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, std::string authorization,
                             FileTime now, std::string directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", directory, error.message()));
+  io::make_directories(directory);
   std::vector<std::string> environment = git_environment();
   if (!authorization.empty()) add_git_login(environment, reference.remote, authorization);
   const GitProgram git(runtime, directory, std::move(environment), reference.remote);

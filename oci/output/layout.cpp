@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
+#include "io/file/make_directories.hpp"
 #include "oci/image/json_fields.hpp"
 #include "oci/output/new_file.hpp"
 #include "oci/tar/writer.hpp"
@@ -90,8 +91,7 @@ Descriptor descriptor_of(const Image& image) {
 void write_oci_layout(const Image& image, const std::string& directory, const std::vector<std::string>& names) {
   std::error_code error;
   const std::string blobs = directory + "/blobs/sha256/";
-  fs::create_directories(blobs, error);
-  if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", blobs, error.message()));
+  io::make_directories(blobs);
   for_each_layer(image, [&](const Descriptor& layer, const SpoolBlob& blob) {
     const std::string path = blobs + std::string(layer.digest.hex());
     if (fs::exists(path, error) && fs::file_size(path, error) == layer.size) return;

@@ -20,6 +20,7 @@
 
 #include "io/base/error.hpp"
 #include "io/codec/digest.hpp"
+#include "io/file/make_directories.hpp"
 #include "oci/image/config.hpp"
 #include "oci/output/layout.hpp"
 #include "oci/output/new_file.hpp"
@@ -37,12 +38,6 @@ std::string read_small_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw io::Error(io::ErrorKind::filesystem, fmt::format("'{}' cannot be read", path));
   return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-void make_directories(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) throw io::Error(io::ErrorKind::filesystem, fmt::format("making '{}': {}", path, error.message()));
 }
 
 std::int64_t seconds_now() {
@@ -186,7 +181,7 @@ std::string index_lock(const std::string& directory) { return directory + "/.kil
 }  // namespace
 
 ImageStore::Writer::Writer(const ImageStore& store) : store_(store) {
-  make_directories(store.directory_ + "/blobs/sha256");
+  io::make_directories(store.directory_ + "/blobs/sha256");
   lock_ = lock_or_fail(writers_lock(store.directory_), LOCK_SH);
 }
 
