@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -14,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
+#include "io/file/read_file.hpp"
 #include "io/loop/cpu_pool.hpp"
 
 namespace kiln::engine {
@@ -22,12 +21,6 @@ namespace {
 
 constexpr unsigned most_threads = 4;
 constexpr int most_links = 40;
-
-std::optional<std::string> read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 }  // namespace
 
@@ -89,10 +82,10 @@ void Context::add(ScannedPath& file) {
 
 IgnoreMatcher load_ignore_file(const std::string& dockerfile_path, const std::string& context_directory) {
   std::string origin = dockerfile_path + ".dockerignore";
-  auto text = read_text(origin);
+  auto text = io::read_file(origin);
   if (!text) {
     origin = context_directory + "/.dockerignore";
-    text = read_text(origin);
+    text = io::read_file(origin);
   }
   if (!text) return {};
   return io::with_context(fmt::format("reading {}", origin), [&] { return IgnoreMatcher::parse(*text); });

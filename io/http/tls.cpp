@@ -2,8 +2,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>
@@ -12,16 +10,11 @@
 #include <openssl/x509.h>
 
 #include "io/base/error.hpp"
+#include "io/file/read_file.hpp"
 
 namespace kiln::io::http {
 
 namespace {
-
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 std::string required_file(const std::string& path, std::string_view what) {
   auto text = read_file(path);

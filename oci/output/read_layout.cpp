@@ -1,27 +1,22 @@
 #include "oci/output/read_layout.hpp"
 
-#include <fstream>
-#include <iterator>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
+#include "io/file/read_file.hpp"
 
 namespace kiln::oci {
 
-namespace {
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw io::Error(io::ErrorKind::filesystem, fmt::format("'{}' cannot be read", path));
-  return std::string(std::istreambuf_iterator<char>(file), {});
+std::string read_layout_file(const std::string& path) {
+  auto bytes = io::read_file(path);
+  if (!bytes) throw io::Error(io::ErrorKind::filesystem, fmt::format("'{}' cannot be read", path));
+  return std::move(*bytes);
 }
 
-}  // namespace
-
 Descriptor find_in_layout(const std::string& directory, std::string_view name) {
-  const Index index = parse_index(read_file(directory + "/index.json"), media_type::oci_index);
+  const Index index = parse_index(read_layout_file(directory + "/index.json"), media_type::oci_index);
   std::vector<std::string> names;
   for (const auto& entry : index.manifests) {
     for (const char* key : {"org.opencontainers.image.ref.name", "io.containerd.image.name"}) {
@@ -42,7 +37,7 @@ std::string layout_blob_path(const std::string& directory, const Digest& digest)
 
 std::string read_layout_blob(const std::string& directory, const Digest& digest) {
   const std::string path = layout_blob_path(directory, digest);
-  std::string bytes = read_file(path);
+  std::string bytes = read_layout_file(path);
   if (Digest::of(io::as_bytes(bytes)) != digest) {
     throw io::Error(io::ErrorKind::integrity, fmt::format("'{}' does not have the digest in its name", path));
   }

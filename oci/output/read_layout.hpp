@@ -12,6 +12,9 @@ namespace kiln::oci {
 // the only one there is, as Docker's client looks for it. Errors: io::Error(not_found) naming what there is; filesystem; protocol.
 Descriptor find_in_layout(const std::string& directory, std::string_view name);
 
+// index.json and the like. Errors: io::Error(filesystem) naming the path.
+std::string read_layout_file(const std::string& path);
+
 std::string layout_blob_path(const std::string& directory, const Digest& digest);
 
 // A manifest, an index or a config: all of its bytes, with the digest checked. Errors: io::Error(filesystem or integrity).

@@ -3,12 +3,11 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
+#include "io/file/read_file.hpp"
 #include "io/process/child.hpp"
 #include "oci/image/json_fields.hpp"
 #include "oci/registry/login/base64.hpp"
@@ -150,10 +149,9 @@ std::shared_ptr<CredentialStore> CredentialStore::from_environment(io::Runtime& 
   const std::string inline_config = variable("DOCKER_AUTH_CONFIG");
   if (!inline_config.empty()) configs.push_back(parse_docker_config(inline_config, "DOCKER_AUTH_CONFIG"));
   for (const auto& path : config_files()) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) continue;
-    const std::string text(std::istreambuf_iterator<char>(file), {});
-    configs.push_back(parse_docker_config(text, path));
+    const auto text = io::read_file(path);
+    if (!text) continue;
+    configs.push_back(parse_docker_config(*text, path));
     break;  // the first file that exists is the one
   }
   return std::make_shared<CredentialStore>(runtime, std::move(configs));

@@ -9,9 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <set>
 #include <thread>
 
@@ -33,12 +31,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t largest_document = 16U << 20U;  // bytes of a manifest or config
-
-std::string read_small_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw io::Error(io::ErrorKind::filesystem, fmt::format("'{}' cannot be read", path));
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 std::int64_t seconds_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -83,7 +75,7 @@ std::shared_ptr<const std::vector<Descriptor>> ImageStore::entries() const {
   const Known found{status.st_ino, status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec,
                     static_cast<std::uint64_t>(status.st_size)};
   if (entries_ && found == known_) return entries_;
-  const std::string text = read_small_file(path);
+  const std::string text = read_layout_file(path);
   entries_ = std::make_shared<const std::vector<Descriptor>>(
       io::with_context(path, [&] { return parse_index(text, media_type::oci_index).manifests; }));
   known_ = found;

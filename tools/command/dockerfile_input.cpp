@@ -1,7 +1,6 @@
 #include "tools/command/dockerfile_input.hpp"
 
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 
@@ -9,6 +8,7 @@
 
 #include "engine/dockerfile/directives.hpp"
 #include "io/base/error.hpp"
+#include "io/file/read_file.hpp"
 #include "tools/command/values.hpp"
 
 namespace kiln::tools {
@@ -19,9 +19,7 @@ namespace fs = std::filesystem;
 
 std::string read_all(const std::string& path) {
   if (path == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  std::ifstream file(path, std::ios::binary);
-  if (!file || fs::is_directory(path)) throw io::Error(io::ErrorKind::context, fmt::format("Dockerfile '{}' cannot be read", path));
-  return {std::istreambuf_iterator<char>(file), {}};
+  return read_dockerfile(path);
 }
 
 void find_file(DockerfileInput& input, const std::string& argument, const std::string& named) {
@@ -39,6 +37,12 @@ void find_file(DockerfileInput& input, const std::string& argument, const std::s
 }
 
 }  // namespace
+
+std::string read_dockerfile(const std::string& path) {
+  auto text = io::read_file(path);
+  if (!text || fs::is_directory(path)) throw io::Error(io::ErrorKind::context, fmt::format("Dockerfile '{}' cannot be read", path));
+  return std::move(*text);
+}
 
 DockerfileInput read_input(std::string_view command, const ParsedFlags& flags) {
   if (flags.arguments.size() != 1) {

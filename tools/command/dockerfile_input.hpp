@@ -17,6 +17,9 @@ struct DockerfileInput {
   engine::PlanOptions options;
 };
 
+// Errors: io::Error(context) naming the path.
+std::string read_dockerfile(const std::string& path);
+
 // From the one argument (a directory, a Dockerfile, or "-" for standard input) and the flags file, build-arg, build-context,
 // target and platform. Errors: io::Error(usage) naming `command` or the flag; io::Error(context) for a file that cannot be read.
 DockerfileInput read_input(std::string_view command, const ParsedFlags& flags);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -16,6 +15,7 @@
 #include "engine/plan/fetches.hpp"
 #include "engine/plan/plan.hpp"
 #include "io/base/error.hpp"
+#include "tools/command/dockerfile_input.hpp"
 #include "tools/command/executor_flags.hpp"
 #include "tools/command/flags.hpp"
 #include "tools/command/logging.hpp"
@@ -81,12 +81,6 @@ void resolve_request(WarmerCommand& command, const ParsedFlags& flags) {
   }
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || fs::is_directory(path)) throw io::Error(io::ErrorKind::context, fmt::format("Dockerfile '{}' cannot be read", path));
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // A Dockerfile from a server, through a file of the directory, which is a place that can be written to.
 io::Task<std::string> fetch_dockerfile(io::Runtime& runtime, const WarmerCommand& command) {
   engine::RegistryConnections connections(runtime, command.request.registries);
@@ -96,7 +90,7 @@ io::Task<std::string> fetch_dockerfile(io::Runtime& runtime, const WarmerCommand
   std::string text;
   try {
     co_await engine::fetch_file(runtime, connections.http, command.dockerfile, path);
-    text = read_file(path);
+    text = read_dockerfile(path);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -110,7 +104,7 @@ io::Task<void> warm_all(io::Runtime& runtime, WarmerCommand& command, std::vecto
   if (command.dockerfile.find("://") != std::string::npos) {
     text = co_await fetch_dockerfile(runtime, command);
   } else if (!command.dockerfile.empty()) {
-    text = read_file(command.dockerfile);
+    text = read_dockerfile(command.dockerfile);
   }
   for (auto& image : images_of(text, command)) command.request.images.push_back(std::move(image));
   results = co_await engine::warm(runtime, command.request);

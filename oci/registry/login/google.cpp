@@ -4,14 +4,13 @@
 // GOOGLE_APPLICATION_CREDENTIALS names, gcloud's file in the home directory, the metadata server (GKE workload identity).
 #include <array>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
 #include "io/base/error.hpp"
+#include "io/file/read_file.hpp"
 #include "oci/image/json_fields.hpp"
 #include "oci/registry/login/base64.hpp"
 #include "oci/registry/login/provider.hpp"
@@ -85,9 +84,8 @@ class GoogleLogin final : public LoginProvider {
       co_return login;
     }
     const std::string gcloud = variable_or("HOME") + "/.config/gcloud/application_default_credentials.json";
-    std::ifstream file(gcloud, std::ios::binary);
-    if (file) {
-      TimedLogin login = co_await from_file(std::string(std::istreambuf_iterator<char>(file), {}), gcloud);
+    if (auto text = io::read_file(gcloud)) {
+      TimedLogin login = co_await from_file(std::move(*text), gcloud);
       co_return login;
     }
     TimedLogin login = co_await from_metadata();

@@ -1,13 +1,12 @@
 #include "oci/registry/login/provider.hpp"
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "io/base/error.hpp"
+#include "io/file/read_file.hpp"
 #include "io/http/retry.hpp"
 
 namespace kiln::oci {
@@ -99,9 +98,9 @@ std::string variable_or(const char* name, std::string_view otherwise) {
 }
 
 std::string read_login_file(const std::string& path, std::string_view what) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw io::Error(io::ErrorKind::usage, fmt::format("{} '{}' cannot be read", what, path));
-  return {std::istreambuf_iterator<char>(file), {}};
+  auto text = io::read_file(path);
+  if (!text) throw io::Error(io::ErrorKind::usage, fmt::format("{} '{}' cannot be read", what, path));
+  return std::move(*text);
 }
 
 std::string without_port(const std::string& host) {
