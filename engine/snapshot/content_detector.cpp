@@ -8,9 +8,9 @@ namespace {
 
 using io::Task;
 
-class ContentDetector final : public Detector {
+class ContentDetector final : public DirectoryDetector {
  public:
-  explicit ContentDetector(io::Runtime& runtime) : runtime_(runtime), originals_(runtime) {}
+  explicit ContentDetector(io::Runtime& runtime) : DirectoryDetector(runtime) {}
 
   std::string_view name() const noexcept override { return name_of(SnapshotMode::full); }
 
@@ -32,17 +32,11 @@ class ContentDetector final : public Detector {
       const bool same = known != hashes_.end() && known->second == values[i];
       if (!same) found.candidates.push_back(std::move(found.quiet[i]));
     }
-    Changes changes = co_await apply_findings(runtime_, originals_, root, tree, std::move(found));
+    Changes changes = co_await apply(root, tree, std::move(found));
     co_return changes;
   }
 
-  void keep_captured(const Tree& tree, const Changes& changes, const oci::SpoolBlobPtr& blob) override {
-    originals_.keep(tree, changes, blob);
-  }
-
  private:
-  io::Runtime& runtime_;
-  Originals originals_;
   std::unordered_map<std::string, io::Xxh128Value> hashes_;
 };
 

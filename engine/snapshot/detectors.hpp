@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "engine/snapshot/detector.hpp"
 #include "engine/snapshot/scan.hpp"
@@ -16,6 +17,26 @@ std::unique_ptr<Detector> make_watch_detector(io::Runtime& runtime);
 std::unique_ptr<Detector> make_content_detector(io::Runtime& runtime);
 // Reads what changed off the overlay's upper directory.
 std::unique_ptr<Detector> make_overlay_detector(io::Runtime& runtime);
+
+// What the detectors of a root of one directory have in common: after what they find is applied, files are compared with what
+// they held before.
+class DirectoryDetector : public Detector {
+ public:
+  void keep_captured(const Tree& tree, const Changes& changes, const oci::SpoolBlobPtr& blob) final {
+    originals_.keep(tree, changes, blob);
+  }
+
+ protected:
+  explicit DirectoryDetector(io::Runtime& runtime) : runtime_(runtime), originals_(runtime) {}
+  io::Task<Changes> apply(Rootfs& root, Tree& tree, Findings found) {
+    return apply_findings(runtime_, originals_, root, tree, std::move(found));
+  }
+
+  io::Runtime& runtime_;
+
+ private:
+  Originals originals_;
+};
 
 // Waits until the file system's clock has ticked past now: a change that comes later cannot carry a stamp's ctime.
 io::Task<void> wait_for_tick();

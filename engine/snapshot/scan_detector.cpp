@@ -17,9 +17,9 @@ StampRule rule_of(SnapshotMode mode) {
   }
 }
 
-class ScanDetector final : public Detector {
+class ScanDetector final : public DirectoryDetector {
  public:
-  ScanDetector(io::Runtime& runtime, SnapshotMode mode) : runtime_(runtime), mode_(mode), originals_(runtime) {}
+  ScanDetector(io::Runtime& runtime, SnapshotMode mode) : DirectoryDetector(runtime), mode_(mode) {}
 
   std::string_view name() const noexcept override { return name_of(mode_); }
 
@@ -27,18 +27,12 @@ class ScanDetector final : public Detector {
 
   Task<Changes> detect(Rootfs& root, Tree& tree) override {
     Findings found = co_await scan_all(runtime_, root, tree, rule_of(mode_));
-    Changes changes = co_await apply_findings(runtime_, originals_, root, tree, std::move(found));
+    Changes changes = co_await apply(root, tree, std::move(found));
     co_return changes;
   }
 
-  void keep_captured(const Tree& tree, const Changes& changes, const oci::SpoolBlobPtr& blob) override {
-    originals_.keep(tree, changes, blob);
-  }
-
  private:
-  io::Runtime& runtime_;
   SnapshotMode mode_;
-  Originals originals_;
 };
 
 }  // namespace

@@ -120,9 +120,9 @@ class DirectoryScan {
   std::size_t next_removed_ = 0;
 };
 
-class WatchDetector final : public Detector {
+class WatchDetector final : public DirectoryDetector {
  public:
-  explicit WatchDetector(io::Runtime& runtime) : runtime_(runtime), originals_(runtime) {}
+  explicit WatchDetector(io::Runtime& runtime) : DirectoryDetector(runtime) {}
 
   std::string_view name() const noexcept override { return name_of(SnapshotMode::watch); }
 
@@ -143,12 +143,8 @@ class WatchDetector final : public Detector {
       found = co_await scan_all(runtime_, root, tree, StampRule::inode_and_ctime);
     }
     watches_.touched().clear();
-    Changes changes = co_await apply_findings(runtime_, originals_, root, tree, std::move(found));
+    Changes changes = co_await apply(root, tree, std::move(found));
     co_return changes;
-  }
-
-  void keep_captured(const Tree& tree, const Changes& changes, const oci::SpoolBlobPtr& blob) override {
-    originals_.keep(tree, changes, blob);
   }
 
  private:
@@ -178,8 +174,6 @@ class WatchDetector final : public Detector {
     watches_.close();
   }
 
-  io::Runtime& runtime_;
-  Originals originals_;
   Watches watches_;
   bool refused_ = false;
 };
