@@ -50,7 +50,7 @@ TEST_F(Executor, KanikosSyntax) {
   EXPECT_EQ(request.registries.mirrors.at("index.docker.io"), (std::vector<std::string>{"m3"}));
   EXPECT_EQ(request.compression.level, 9);
   EXPECT_EQ(request.snapshot_mode, engine::SnapshotMode::redo);
-  EXPECT_EQ(command.verbosity, "debug");
+  EXPECT_EQ(command.log.level, "debug");
 }
 
 TEST_F(Executor, RefusalsNameTheFlag) {

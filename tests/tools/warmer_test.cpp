@@ -50,8 +50,8 @@ TEST(Warmer, KanikosSyntax) {
   EXPECT_TRUE(request.registries.skip_tls_verify_pull);
   EXPECT_EQ(request.registries.mirrors.at("quay.io"), std::vector<std::string>{"m/p"});
   EXPECT_EQ(request.registries.mirrors.at("index.docker.io"), std::vector<std::string>{"mirror"});
-  EXPECT_EQ(command.verbosity, "debug");
-  EXPECT_TRUE(command.log_timestamp);
+  EXPECT_EQ(command.log.level, "debug");
+  EXPECT_TRUE(command.log.timestamps);
 }
 
 TEST(Warmer, Errors) {

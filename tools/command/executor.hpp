@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/build/request.hpp"
+#include "tools/command/logging.hpp"
 #include "tools/command/run_build.hpp"
 
 namespace kiln::tools {
@@ -14,9 +15,7 @@ int executor_main(int argc, char** argv);
 struct ExecutorCommand {
   engine::BuildRequest request;
   RunSettings run;
-  std::string verbosity = "info";
-  std::string log_format = "color";
-  bool log_timestamp = false;
+  LogSettings log;
   bool version = false;
   std::string text;                   // to print instead of building: help, tables
   std::vector<std::string> warnings;  // to log once the log is set up

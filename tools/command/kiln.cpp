@@ -166,14 +166,13 @@ void resolve_log(BuildCommand& command, const ParsedFlags& flags) {
   const bool terminal = isatty(STDERR_FILENO) == 1;
   const std::string progress = flags.text("progress");
   command.quiet = flags.boolean("quiet") || progress == "quiet";
-  command.verbosity = command.quiet ? "error" : flags.text("verbosity");
-  command.log_format = flags.text("log-format");
-  if (command.log_format.empty()) command.log_format = progress == "rawjson" ? "json" : terminal ? "color" : "text";
-  command.log_timestamp = flags.boolean("log-timestamp");
+  command.log = log_settings(flags);
+  if (command.quiet) command.log.level = "error";
+  if (command.log.format.empty()) command.log.format = progress == "rawjson" ? "json" : terminal ? "color" : "text";
   if (progress != "auto" && progress != "plain" && progress != "tty" && progress != "rawjson" && progress != "quiet") {
     usage(fmt::format("--progress={}: it is auto, plain, tty, rawjson or quiet", progress));
   }
-  command.run.live = !command.quiet && (progress == "tty" || (progress == "auto" && terminal && command.log_format != "json"));
+  command.run.live = !command.quiet && (progress == "tty" || (progress == "auto" && terminal && command.log.format != "json"));
 }
 
 void write_file(const std::string& flag, const std::string& path, const std::string& text) {
@@ -202,7 +201,7 @@ int build_main(const std::vector<std::string>& arguments) {
     fmt::print("Builds an image from a Dockerfile.\n\nUsage: kiln build [flags] CONTEXT\n\nFlags:\n{}", flag_help(build_flags()));
     return 0;
   }
-  set_up_logging(command.verbosity, command.log_format, command.log_timestamp);
+  set_up_logging(command.log);
   for (const auto& warning : command.warnings) spdlog::warn("{}", warning);
   const engine::BuildRequest& request = command.request;
   const bool kept =

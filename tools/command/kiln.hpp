@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/build/request.hpp"
+#include "tools/command/logging.hpp"
 #include "tools/command/run_build.hpp"
 
 namespace kiln::tools {
@@ -14,9 +15,7 @@ int kiln_main(int argc, char** argv);
 struct BuildCommand {
   engine::BuildRequest request;
   RunSettings run;
-  std::string verbosity;
-  std::string log_format;
-  bool log_timestamp = false;
+  LogSettings log;
   bool quiet = false;
   std::string id_file;        // --iidfile
   std::string metadata_file;  // --metadata-file

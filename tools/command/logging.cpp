@@ -87,21 +87,25 @@ spdlog::level::level_enum level_of(const std::string& name) {
 
 }  // namespace
 
-void set_up_logging(const std::string& level, const std::string& format, bool timestamps) {
+LogSettings log_settings(const ParsedFlags& flags) {
+  return {flags.text("verbosity"), flags.text("log-format"), flags.boolean("log-timestamp")};
+}
+
+void set_up_logging(const LogSettings& settings) {
   std::shared_ptr<spdlog::logger> logger;
-  if (format == "json") {
+  if (settings.format == "json") {
     logger = std::make_shared<spdlog::logger>("kiln", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     logger->set_formatter(std::make_unique<JsonFormatter>());
-  } else if (format == "text") {
+  } else if (settings.format == "text") {
     logger = std::make_shared<spdlog::logger>("kiln", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    logger->set_formatter(std::make_unique<TextFormatter>(timestamps));
-  } else if (format == "color") {
+    logger->set_formatter(std::make_unique<TextFormatter>(settings.timestamps));
+  } else if (settings.format == "color") {
     logger = std::make_shared<spdlog::logger>("kiln", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-    logger->set_formatter(std::make_unique<TextFormatter>(timestamps));
+    logger->set_formatter(std::make_unique<TextFormatter>(settings.timestamps));
   } else {
-    throw io::Error(io::ErrorKind::usage, fmt::format("--log-format={}: it is text, color or json", format));
+    throw io::Error(io::ErrorKind::usage, fmt::format("--log-format={}: it is text, color or json", settings.format));
   }
-  logger->set_level(level_of(level));
+  logger->set_level(level_of(settings.level));
   spdlog::set_default_logger(std::move(logger));
 }
 

@@ -3,9 +3,20 @@
 
 #include <string>
 
+#include "tools/command/flags.hpp"
+
 namespace kiln::tools {
 
-// level: Kaniko's names (trace, debug, info, warn, error, fatal, panic); format: text, color, json. Errors: io::Error(usage).
-void set_up_logging(const std::string& level, const std::string& format, bool timestamps);
+struct LogSettings {
+  std::string level = "info";    // Kaniko's names: trace, debug, info, warn, error, fatal, panic
+  std::string format = "color";  // text, color, json
+  bool timestamps = false;
+};
+
+// What --verbosity, --log-format and --log-timestamp say.
+LogSettings log_settings(const ParsedFlags& flags);
+
+// Errors: io::Error(usage) naming the flag.
+void set_up_logging(const LogSettings& settings);
 
 }  // namespace kiln::tools

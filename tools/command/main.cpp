@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
   pin_name_service();
   keep_memory_flat();
   umask(022);
-  kiln::tools::set_up_logging("info", "text", false);  // until the flags have been read
+  kiln::tools::set_up_logging({.level = "info", .format = "text", .timestamps = false});  // until the flags have been read
   try {
     return run(argc, argv);
   } catch (const kiln::io::Error& error) {

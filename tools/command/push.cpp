@@ -51,7 +51,7 @@ int push_main(const std::vector<std::string>& arguments) {
   settings.saved_image = flags.arguments.front();
   settings.trace_file = flags.text("trace-file");
   settings.memory_budget = parse_size("--memory-budget", flags.text("memory-budget"));
-  set_up_logging(flags.text("verbosity"), flags.text("log-format"), flags.boolean("log-timestamp"));
+  set_up_logging(log_settings(flags));
   for (const auto& warning : flags.warnings) spdlog::warn("{}", warning);
   run_build(request, settings);
   return 0;

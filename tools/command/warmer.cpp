@@ -157,9 +157,7 @@ WarmerCommand parse_warmer(const std::vector<std::string>& arguments) {
     throw io::Error(io::ErrorKind::usage,
                     fmt::format("unexpected argument '{}': the warmer takes flags only", flags.arguments.front()));
   }
-  command.verbosity = flags.text("verbosity");
-  command.log_format = flags.text("log-format");
-  command.log_timestamp = flags.boolean("log-timestamp");
+  command.log = log_settings(flags);
   command.warnings = flags.warnings;
   for (auto& warning : check_environment(own_environment())) command.warnings.push_back(std::move(warning));
   resolve_request(command, flags);
@@ -178,7 +176,7 @@ int warmer_main(int argc, char** argv) {
     fmt::print("{}", command.text);
     return 0;
   }
-  set_up_logging(command.verbosity, command.log_format, command.log_timestamp);
+  set_up_logging(command.log);
   for (const auto& warning : command.warnings) spdlog::warn("{}", warning);
   std::vector<engine::WarmResult> results;
   {

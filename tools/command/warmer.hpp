@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/build/warm.hpp"
+#include "tools/command/logging.hpp"
 
 namespace kiln::tools {
 
@@ -16,9 +17,7 @@ struct WarmerCommand {
   std::string dockerfile;                         // a path or an http(s) URL; its images come in addition; empty: none
   std::map<std::string, std::string> build_args;  // for it
   oci::Platform platform;
-  std::string verbosity = "info";
-  std::string log_format = "color";
-  bool log_timestamp = false;
+  LogSettings log;
   std::string text;  // to print instead: help, table
   std::vector<std::string> warnings;
 };
