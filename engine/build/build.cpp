@@ -120,6 +120,11 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
     co_return BuildResult();
   }
   if (session.request.cache.enabled) session.cache = std::make_unique<LayerCache>(session);
+  if (session.request.cache.explain) {
+    BuildResult looked_up;
+    looked_up.cache_report = co_await stages.explain();
+    co_return looked_up;
+  }
   co_await publisher.prepare();
   const StageResultPtr target = co_await stages.run();
   co_await finish_transfers(session, *target);

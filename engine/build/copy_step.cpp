@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/layer_cache.hpp"
 #include "engine/build/steps.hpp"
 #include "engine/context/source_login.hpp"
 #include "engine/plan/path.hpp"
@@ -115,6 +116,23 @@ Task<void> StageRunner::Steps::copy_from_context(const CopyStep& step, CopyOpera
   for (const auto& [name, body] : step.heredocs) operation.put_file(name, heredoc_node(session_, body), step.destination);
 }
 
+// What has been fetched for a key is taken; what the server sends now must be what it spoke of then, or no entry may be written
+// that stands on that key.
+Task<Node> StageRunner::Steps::download(const CopyStep& step, std::string url) {
+  if (const auto known = session_.downloads.find(url); known != session_.downloads.end() && known->second.file && !step.checksum) {
+    co_return *known->second.file;
+  }
+  std::string login = download_authorization(session_.request.secrets, url);
+  std::string version;
+  Node file =
+      co_await download_source(session_.runtime, session_.http, url, step.checksum, std::move(login), session_.scratch, &version);
+  const auto known = session_.downloads.find(url);
+  if (!step.checksum && known != session_.downloads.end() && known->second.version != version && session_.cache) {
+    session_.cache->stop_writing(fmt::format("{} is another file now than when the build began", url));
+  }
+  co_return file;
+}
+
 // ADD of a URL or a git repository; false for everything else. What comes from a server is unpacked only on demand.
 Task<bool> StageRunner::Steps::add_remote(const CopyStep& step, std::string source, CopyOperation& operation) {
   if (auto git = parse_git_reference(source)) {
@@ -133,8 +151,7 @@ Task<bool> StageRunner::Steps::add_remote(const CopyStep& step, std::string sour
     co_return true;
   }
   if (!is_download(source)) co_return false;
-  std::string login = download_authorization(session_.request.secrets, source);
-  Node file = co_await download_source(session_.runtime, session_.http, source, step.checksum, std::move(login), session_.scratch);
+  Node file = co_await download(step, source);
   bool unpacked = false;
   if (step.unpack.value_or(false)) unpacked = co_await unpack(operation, file, source, step.destination);
   if (!unpacked) operation.put_file(download_name(source), std::move(file), step.destination);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/cache/input_record.hpp"
 #include "io/base/error.hpp"
 #include "oci/image/reference.hpp"
 
@@ -16,14 +17,13 @@ using io::Task;
 
 constexpr std::size_t longest_step = 500;  // bytes of an instruction that an entry tells
 
-// Kaniko's: beside the first destination.
+}  // namespace
+
 std::string cache_place(const BuildRequest& request) {
   if (!request.cache.repository.empty()) return request.cache.repository;
   if (request.destinations.empty()) throw io::Error(io::ErrorKind::usage, "the layer cache has no place");
   return oci::parse_reference(request.destinations.front()).repository_name() + "/cache";
 }
-
-}  // namespace
 
 LayerCache::LayerCache(Session& session)
     : session_(session),
@@ -50,6 +50,7 @@ Task<void> LayerCache::look_up(const std::string& key, std::optional<CachedLayer
     spdlog::debug("cache entry {} is too old", key);
     found.reset();
   }
+  if (found) there_.insert(key);
 }
 
 ImageLayerPtr LayerCache::layer_of(const CachedLayer& cached) const {
@@ -87,21 +88,28 @@ std::string LayerCache::mountable_repository() const {
   return {};
 }
 
-void LayerCache::remember(std::string key, std::string step, ImageLayerPtr layer, bool published) {
-  if (!session_.request.cache.write) return;
-  writes_.spawn(write_or_warn(std::move(key), std::move(step), std::move(layer), published ? mountable_repository() : ""));
+void LayerCache::stop_writing(const std::string& why) {
+  if (!stopped_ && session_.request.cache.write) spdlog::warn("{}: from here on nothing is left in the layer cache", why);
+  stopped_ = true;
 }
 
-Task<void> LayerCache::write_or_warn(std::string key, std::string step, ImageLayerPtr layer, std::string mount_from) {
+void LayerCache::remember(NewEntry entry, ImageLayerPtr layer, bool published) {
+  if (!session_.request.cache.write || stopped_) return;
+  writes_.spawn(write_or_warn(std::move(entry), std::move(layer), published ? mountable_repository() : ""));
+}
+
+Task<void> LayerCache::write_or_warn(NewEntry names, ImageLayerPtr layer, std::string mount_from) {
+  const std::string key = names.key;
   try {
-    co_await write(key, std::move(step), std::move(layer), std::move(mount_from));
+    co_await write(std::move(names), std::move(layer), std::move(mount_from));
+    there_.insert(key);
   } catch (const io::Error& error) {
     if (error.kind() == io::ErrorKind::cancelled) throw;
     spdlog::warn("cache entry {} is not written: {}", key, error.message());
   }
 }
 
-Task<void> LayerCache::write(std::string key, std::string step, ImageLayerPtr layer, std::string mount_from) {
+Task<void> LayerCache::write(NewEntry names, ImageLayerPtr layer, std::string mount_from) {
   co_await layer->blob->wait_complete();
   while (!mount_from.empty() && !layer->pushed && !push_ended_) co_await session_.layer_pushed.wait();
   if (!layer->pushed) mount_from.clear();
@@ -111,8 +119,46 @@ Task<void> LayerCache::write(std::string key, std::string step, ImageLayerPtr la
   entry.layer.size = layer->blob->size();
   entry.diff_id = layer->diff_id;
   entry.created = layer->created;
-  entry.step = step.substr(0, longest_step);
-  co_await store_->put(std::move(key), std::move(entry), layer->blob, std::move(mount_from));
+  entry.step = names.step.substr(0, longest_step);
+  entry.before = std::move(names.before);
+  co_await store_->put(std::move(names.key), std::move(entry), layer->blob, std::move(mount_from));
+}
+
+Task<std::optional<std::vector<StepInputs>>> LayerCache::recorded(std::string name) {
+  if (broken_) co_return std::nullopt;
+  std::vector<StepInputs> steps;
+  try {
+    const std::optional<std::string> bytes = co_await store_->find_document(name);
+    if (bytes) {
+      const auto work = [&bytes] { return unpack_record(*bytes); };
+      steps = co_await io::offload(session_.runtime.cpu(), work);
+    }
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::cancelled) throw;
+    spdlog::debug("the inputs of earlier builds cannot be read: {}", error.message());
+    if (error.kind() != io::ErrorKind::integrity) co_return std::nullopt;
+  }
+  co_return steps;
+}
+
+void LayerCache::record(std::string name, std::vector<StepInputs> steps, std::vector<StepInputs> known) {
+  if (session_.request.cache.write) records_[std::move(name)] = {std::move(steps), std::move(known)};
+}
+
+Task<void> LayerCache::write_record(std::string name, std::vector<StepInputs> steps, std::vector<StepInputs> known) {
+  std::erase_if(steps, [this](const StepInputs& step) { return !there_.contains(step.key); });
+  if (steps.empty()) co_return;
+  try {
+    const auto work = [&steps, &known] {
+      const std::size_t fresh = steps.size();
+      return pack_record(merge_records(std::move(steps), std::move(known)), fresh);
+    };
+    std::string bytes = co_await io::offload(session_.runtime.cpu(), work);
+    co_await store_->put_document(std::move(name), std::move(bytes));
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::cancelled) throw;
+    spdlog::debug("the inputs of this build are not written: {}", error.message());
+  }
 }
 
 Task<void> LayerCache::trim() {
@@ -130,6 +176,10 @@ Task<void> LayerCache::finish(bool pushing) {
     session_.layer_pushed.notify_all();
   }
   co_await writes_.join();
+  io::TaskGroup group(session_.runtime.executor());
+  for (auto& [name, record] : records_) group.spawn(write_record(name, std::move(record.steps), std::move(record.known)));
+  records_.clear();
+  co_await group.join();
   if (session_.request.cache.write && session_.request.cache.limit > 0) co_await trim();
 }
 

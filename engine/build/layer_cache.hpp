@@ -3,15 +3,21 @@
 // Trouble with the cache is a warning and never an error: after it the build goes on without.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "engine/build/layers.hpp"
+#include "engine/cache/step_inputs.hpp"
 #include "engine/cache/store.hpp"
 
 namespace kiln::engine {
+
+// Where the cache is: Kaniko's, beside the first destination, unless it is named. Errors: io::Error(usage).
+std::string cache_place(const BuildRequest& request);
 
 class LayerCache {
  public:
@@ -21,9 +27,20 @@ class LayerCache {
   // step that has to run again may not be taken from another run.
   io::Task<std::vector<ImageLayerPtr>> find(std::vector<std::string> keys);
 
-  // Writes an entry once the layer is complete, with the instruction's text for people; where the build pushes it to the cache's
-  // registry it is mounted from there.
-  void remember(std::string key, std::string step, ImageLayerPtr layer, bool published);
+  // An entry to be: its key, that of the entry before it (CachedLayer::before), and the instruction's text for people.
+  struct NewEntry {
+    std::string key, before, step;
+  };
+  // Writes it once the layer is complete; where the build pushes it to the cache's registry it is mounted from there.
+  void remember(NewEntry entry, ImageLayerPtr layer, bool published);
+
+  // From now on nothing is written: keys do not tell any more what steps are made of. Warns with the reason.
+  void stop_writing(const std::string& why);
+
+  // What the last builds of a stage were made of (input_record.hpp); nothing when that cannot be known.
+  io::Task<std::optional<std::vector<StepInputs>>> recorded(std::string name);
+  // Leaves it there, with this build's steps that have entries by the time of finish() in front of `known`.
+  void record(std::string name, std::vector<StepInputs> steps, std::vector<StepInputs> known);
 
   // Waits for the entries that are being written. `pushing`: layers are still being pushed; else the entries do not wait
   // for it any more.
@@ -32,8 +49,9 @@ class LayerCache {
 
  private:
   io::Task<void> look_up(const std::string& key, std::optional<CachedLayer>& found);
-  io::Task<void> write(std::string key, std::string step, ImageLayerPtr layer, std::string mount_from);
-  io::Task<void> write_or_warn(std::string key, std::string step, ImageLayerPtr layer, std::string mount_from);
+  io::Task<void> write(NewEntry names, ImageLayerPtr layer, std::string mount_from);
+  io::Task<void> write_or_warn(NewEntry names, ImageLayerPtr layer, std::string mount_from);
+  io::Task<void> write_record(std::string name, std::vector<StepInputs> steps, std::vector<StepInputs> known);
   io::Task<void> trim();
   ImageLayerPtr layer_of(const CachedLayer& cached) const;
   std::string mountable_repository() const;
@@ -42,8 +60,14 @@ class LayerCache {
   Session& session_;
   std::unique_ptr<CacheStore> store_;
   io::TaskGroup writes_;
-  bool broken_ = false;      // look-ups fail
-  bool push_ended_ = false;  // nobody pushes any more
+  struct Record {
+    std::vector<StepInputs> steps, known;
+  };
+  std::map<std::string, Record> records_;  // to be written
+  std::set<std::string> there_;            // keys that the store has entries for
+  bool broken_ = false;                    // look-ups fail
+  bool stopped_ = false;                   // nothing more is written
+  bool push_ended_ = false;                // nobody pushes any more
 };
 
 }  // namespace kiln::engine

@@ -35,7 +35,7 @@ Task<PreparedStagePtr> StageRunner::prepare_stage(int index) {
   const PlannedStage& planned = session_.plan.stages[static_cast<std::size_t>(index)];
   StageInput input;
   input.created = session_.fixed_created;
-  std::string key;
+  std::string key, identity;
   if (planned.base.kind == Source::Kind::stage) {
     const PreparedStagePtr base = co_await prepared_stage(planned.base.stage);
     input.base = base->resolved.config;
@@ -45,6 +45,7 @@ Task<PreparedStagePtr> StageRunner::prepare_stage(int index) {
     const StageResultPtr base = co_await base_of(planned);
     input.base = base->config;
     key = base->key;
+    identity = base->identity;
     if (base->is_context()) co_await prepare_context_base(planned, input, key);
   }
   auto prepared = std::make_shared<PreparedStage>();
@@ -53,7 +54,15 @@ Task<PreparedStagePtr> StageRunner::prepare_stage(int index) {
   if (prepared->resolved.steps.empty()) co_return prepared;
   prepared->key.clear();
   if (!caching()) co_return prepared;
-  std::vector<std::string> keys = co_await step_keys(std::move(key), prepared->resolved);
+  std::vector<StepInputs>& inputs = prepared->inputs;
+  inputs.resize(prepared->resolved.steps.size());
+  if (planned.base.kind == Source::Kind::stage) {
+    const PlannedStage& base = session_.plan.stages[static_cast<std::size_t>(planned.base.stage)];
+    inputs.front().parts[{"stage", base.name}] = key.substr(0, 8);
+  } else {
+    inputs.front().parts[{"base", ""}] = identity.empty() ? key.substr(0, 8) : identity;
+  }
+  std::vector<std::string> keys = co_await step_keys(std::move(key), prepared->resolved, inputs);
   prepared->keys = std::move(keys);
   prepared->key = prepared->keys.back();
   std::vector<ImageLayerPtr> cached = co_await session_.cache->find(cacheable(*prepared));

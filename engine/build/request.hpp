@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cache/cache_report.hpp"
 #include "engine/sandbox/sandbox.hpp"
 #include "engine/snapshot/detector.hpp"
 #include "io/codec/block_compressor.hpp"
@@ -56,6 +57,7 @@ struct CacheSettings {
   // --cache-dir: an oci::ImageStore that base images are taken from; empty: none. `keep_base_images`: and left in.
   std::string directory;
   bool keep_base_images = false;
+  bool explain = false;     // build nothing: tell what would be found and why not the rest (BuildResult::cache_report)
   std::uint64_t limit = 0;  // --cache-limit: bytes that caches on disk are kept below; 0: unlimited
 };
 
@@ -151,6 +153,7 @@ struct BuildResult {
   std::uint64_t bytes_pulled = 0, bytes_pushed = 0;
   std::uint64_t blobs_pushed = 0, blobs_mounted = 0, blobs_present = 0;
   std::vector<Phase> phases;
+  CacheReport cache_report;  // of CacheSettings::explain
   std::chrono::nanoseconds took{0};
   std::uint64_t peak_memory = 0;  // bytes resident, of this process
 };

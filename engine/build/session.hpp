@@ -1,6 +1,7 @@
 // What the parts of one build share.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,12 @@ struct Session {
   std::uint64_t blobs_pushed = 0;
   std::uint64_t blobs_mounted = 0;
   std::uint64_t blobs_present = 0;
+  // Files of servers by their URLs: what has been fetched for a key, and the version that a key was made of.
+  struct Download {
+    std::optional<Node> file;
+    std::string version;
+  };
+  std::map<std::string, Download> downloads;
   int next_step = 0;
   int next_checkout = 0;
   int next_transfer = 0;

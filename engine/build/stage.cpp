@@ -43,6 +43,7 @@ Task<StageResultPtr> StageRunner::run() {
     co_await group.join();
     demand_ = decide();
     report_skipped(demand_);
+    for (const auto& stage : demand_) group.spawn(tell_misses(stage.first));
   }
   for (const auto& stage : demand_) stages_[stage.first] = std::make_unique<Pending<StageResult>>(executor);
   for (const auto& stage : demand_) group.spawn(run_and_publish(stage.first));
@@ -95,6 +96,7 @@ StageResultPtr result_of(const BaseImage& image, const oci::Platform& platform) 
   result->layers = image.layers;
   result->base_layers = image.layers.size();
   result->key = image_key(image.digest, platform);
+  result->identity = fmt::format("{}@{}", image.reference.text(), image.digest.hex().substr(0, 12));
   return result;
 }
 
@@ -338,7 +340,7 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
       if (session_.request.single_snapshot) co_await wait_for_sources(resolved, first);
       co_await ensure_tree(stage);
     }
-    Steps steps(*this, index, stage, resolved, sandbox.get(), last_run, prepared->keys);
+    Steps steps(*this, index, stage, resolved, sandbox.get(), last_run, new_entries(index));
     co_await steps.run(first);
   } catch (...) {
     failure = std::current_exception();

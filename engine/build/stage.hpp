@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "engine/build/demand.hpp"
+#include "engine/build/layer_cache.hpp"
 #include "engine/build/layers.hpp"
 #include "engine/build/publisher.hpp"
+#include "engine/cache/explain.hpp"
 #include "engine/plan/resolve.hpp"
 #include "engine/rootfs/container_root.hpp"
 #include "engine/rootfs/rootfs.hpp"
@@ -32,6 +34,7 @@ struct StageResult {
   std::optional<Tree> tree;        // once somebody wanted it
   std::shared_ptr<Rootfs> rootfs;  // if it had a RUN
   std::string key;                 // of its state, for the layer cache; empty: not known
+  std::string identity;            // of an image: reference and digest in short, for people
   // Files of a named context that is no image.
   bool is_context() const { return tree && key.empty() && base_layers == 0 && layers.empty(); }
 };
@@ -47,8 +50,12 @@ struct PreparedStage {
   std::vector<std::string> keys;      // of the states after each step; empty text where there is none
   std::string key;                    // of the state at its end; empty: not known
   std::vector<ImageLayerPtr> cached;  // what the cache has for its first steps
+  std::vector<StepInputs> inputs;     // of each step; without caching: none
 };
 using PreparedStagePtr = std::shared_ptr<PreparedStage>;
+
+// Whether the command line lets the step's layer be taken from the cache.
+bool may_be_cached(const CacheSettings& settings, const Step& step);
 
 class StageRunner {
  public:
@@ -57,6 +64,8 @@ class StageRunner {
 
   // Runs the target and what it needs; gives the target's result.
   io::Task<StageResultPtr> run();
+  // Looks everything up and builds nothing.
+  io::Task<CacheReport> explain();
   // In place: gives "/" back, without the stage's files if the build has failed. Everything that is pushed or written must have
   // been captured; more than once is once.
   io::Task<void> clean_up(bool failed);
@@ -103,12 +112,17 @@ class StageRunner {
   // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers
   // of the steps that need not run.
   bool caching() const { return session_.cache && !session_.request.single_snapshot; }
-  io::Task<std::vector<std::string>> step_keys(std::string base, const ResolvedStage& resolved);
-  io::Task<std::string> source_key(const Source& source);
-  io::Task<std::string> key_after(std::string before, const Step& step);
-  io::Task<std::optional<std::string>> copy_inputs(const CopyStep& step);
-  io::Task<std::optional<std::vector<std::string>>> mount_inputs(const RunStep& step);
+  io::Task<std::vector<std::string>> step_keys(std::string base, const ResolvedStage& resolved, std::vector<StepInputs>& inputs);
+  io::Task<std::string> source_key(const Source& source, StepInputs& told);
+  io::Task<std::string> key_after(std::string before, const Step& step, StepInputs& told);
+  io::Task<std::optional<std::string>> copy_inputs(const CopyStep& step, StepInputs& told);
+  io::Task<std::optional<std::string>> remote_inputs(CopyStep step, StepInputs& told);
+  io::Task<std::string> download_identity(std::string url);
+  io::Task<std::optional<std::vector<std::string>>> mount_inputs(const RunStep& step, StepInputs& told);
   std::vector<std::string> cacheable(const PreparedStage& prepared) const;
+  std::vector<LayerCache::NewEntry> new_entries(int index) const;
+  io::Task<std::vector<MissedStep>> explain_stage(int index, std::size_t first);
+  io::Task<void> tell_misses(int index);
   void take_cached(int index, StageResult& stage, const PreparedStage& prepared, std::size_t count);
 
   // One stage's steps. `published`: its layers belong to the image that is pushed.

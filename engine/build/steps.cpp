@@ -66,7 +66,7 @@ Task<void> StageRunner::Steps::run(std::size_t first) {
   for (std::size_t i = 0; i + 1 < resolved_.steps.size(); ++i) {
     stage_->config.history[resolved_.steps[i].history].empty_layer = true;
   }
-  co_await capture(accumulated(), "", "");
+  co_await capture(accumulated(), {});
 }
 
 Task<void> StageRunner::Steps::run_step(std::size_t number) {
@@ -113,7 +113,7 @@ std::string StageRunner::Steps::note_on(const Changes& changes) const {
 // A layer for the step, or a note for the one layer at the end.
 Task<void> StageRunner::Steps::record(const Changes& changes, std::size_t number) {
   if (!session_.request.single_snapshot) {
-    co_await capture(changes, number < keys_.size() ? keys_[number] : "", resolved_.steps[number].text);
+    co_await capture(changes, number < entries_.size() ? entries_[number] : LayerCache::NewEntry());
     co_return;
   }
   for (const auto& change : changes) touched_.insert(change.path);
@@ -134,13 +134,13 @@ Changes StageRunner::Steps::accumulated() const {
   return changes;
 }
 
-Task<void> StageRunner::Steps::capture(Changes changes, const std::string& key, const std::string& text) {
+Task<void> StageRunner::Steps::capture(Changes changes, LayerCache::NewEntry entry) {
   const auto capture = start_capture(session_, *stage_->tree, changes, stage_->format);
   if (detector_) detector_->keep_captured(*stage_->tree, changes, capture->layer->blob);
   stage_->layers.push_back(capture->layer);
   const bool published = runner_.published_.contains(index_);
   if (published) runner_.publisher_.push_layer(capture->layer);
-  if (session_.cache && !key.empty()) session_.cache->remember(key, text, capture->layer, published);
+  if (session_.cache && !entry.key.empty()) session_.cache->remember(std::move(entry), capture->layer, published);
   // An overlay's directories do not change any more; elsewhere the next RUN may change what is being read.
   const bool disk_may_change = stage_->rootfs && stage_->rootfs->shape() != RootfsShape::overlay;
   if (disk_may_change || reading_) co_await wait_captured(capture);

@@ -1,6 +1,7 @@
 // One stage's steps, one after the other.
 #pragma once
 
+#include "engine/build/layer_cache.hpp"
 #include "engine/build/stage.hpp"
 #include "engine/steps/copy.hpp"
 #include "engine/steps/users.hpp"
@@ -17,7 +18,7 @@ Node heredoc_node(const Session& session, const std::string& body);
 class StageRunner::Steps {
  public:
   Steps(StageRunner& runner, int index, StageResultPtr stage, ResolvedStage& resolved, Sandbox* sandbox, std::size_t last_run,
-        std::vector<std::string> keys)
+        std::vector<LayerCache::NewEntry> entries)
       : runner_(runner),
         session_(runner.session_),
         index_(index),
@@ -25,7 +26,7 @@ class StageRunner::Steps {
         resolved_(resolved),
         sandbox_(sandbox),
         last_run_(last_run),
-        keys_(std::move(keys)),
+        entries_(std::move(entries)),
         before_all_(stage_->tree.value_or(Tree())) {}
 
   // From step `first` on; those before it came from the cache.
@@ -45,6 +46,7 @@ class StageRunner::Steps {
   void warn_of_mounts(const Changes& changes) const;
   io::Task<void> copy_from_stage(const CopyStep& step, Tree& destination, CopyRules rules, Changes& changes);
   io::Task<bool> add_remote(const CopyStep& step, std::string source, CopyOperation& operation);
+  io::Task<Node> download(const CopyStep& step, std::string url);
   io::Task<bool> unpack(CopyOperation& operation, const Node& file, std::string name, std::string destination);
   io::Task<void> fetch_contents(const Changes& changes);
   io::Task<UserDatabase> users();
@@ -52,7 +54,7 @@ class StageRunner::Steps {
   io::Task<CopyRules> rules_for(const CopyStep& step);
   std::string note_on(const Changes& changes) const;
   io::Task<void> record(const Changes& changes, std::size_t number);
-  io::Task<void> capture(Changes changes, const std::string& key, const std::string& text);
+  io::Task<void> capture(Changes changes, LayerCache::NewEntry entry);
   Changes accumulated() const;
 
   class Mounts;  // what one RUN finds mounted
@@ -64,9 +66,9 @@ class StageRunner::Steps {
   StageResultPtr stage_;
   ResolvedStage& resolved_;
   Sandbox* sandbox_;
-  std::size_t last_run_;           // steps before it must be on disk; 0: there is no RUN, and nothing is to be left there
-  std::vector<std::string> keys_;  // of the states after each step; empty where the cache has no use for it
-  Tree before_all_;                // for --single-snapshot
+  std::size_t last_run_;  // steps before it must be on disk; 0: there is no RUN, and nothing is to be left there
+  std::vector<LayerCache::NewEntry> entries_;  // of each step; without a key where the cache has no use for it
+  Tree before_all_;                            // for --single-snapshot
   std::set<std::string> touched_;
   std::unique_ptr<Detector> detector_;
   std::optional<std::chrono::nanoseconds> snapshot_took_;  // of the step that is running: arming and detecting

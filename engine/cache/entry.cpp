@@ -14,6 +14,7 @@ namespace {
 constexpr const char* key_annotation = "kiln.cache.key";
 constexpr const char* diff_id_annotation = "kiln.cache.diff-id";
 constexpr const char* step_annotation = "kiln.cache.step";
+constexpr const char* before_annotation = "kiln.cache.before";
 constexpr const char* created_annotation = "org.opencontainers.image.created";
 
 const std::string& annotation(const oci::Manifest& manifest, const char* name) {
@@ -48,6 +49,7 @@ oci::Image make_entry(const std::string& key, const CachedLayer& layer) {
   image.manifest.annotations = {
       {key_annotation, key}, {diff_id_annotation, layer.diff_id.text()}, {created_annotation, config.created}};
   if (!layer.step.empty()) image.manifest.annotations[step_annotation] = layer.step;
+  if (!layer.before.empty()) image.manifest.annotations[before_annotation] = layer.before;
   image.manifest_bytes = oci::serialize(image.manifest);
   image.manifest_digest = oci::Digest::of(io::as_bytes(image.manifest_bytes));
   return image;
@@ -66,6 +68,8 @@ CachedLayer read_entry(const std::string& key, const oci::Manifest& manifest) {
   layer.created = std::chrono::duration_cast<std::chrono::seconds>(created->time_since_epoch()).count();
   const auto step = manifest.annotations.find(step_annotation);
   if (step != manifest.annotations.end()) layer.step = step->second;
+  const auto before = manifest.annotations.find(before_annotation);
+  if (before != manifest.annotations.end()) layer.before = before->second;
   return layer;
 }
 

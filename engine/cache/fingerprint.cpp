@@ -39,8 +39,15 @@ io::Sha256Value hash_content(const Content& content, std::vector<std::byte>& buf
 
 struct File {
   Content content;
+  std::uint32_t mode = 0;
   io::Sha256Value hash;
 };
+
+std::uint32_t shortened(const io::Sha256Value& hash) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < 4; ++i) value = value << 8U | std::to_integer<std::uint32_t>(hash[i]);
+  return value;
+}
 
 // Hashes files until none is left; several of these share `next`.
 Task<void> hash_some(io::Runtime& runtime, std::vector<File>& files, std::atomic<std::size_t>& next) {
@@ -65,14 +72,16 @@ void add_node(KeyBuilder& key, const std::string& path, const Node& node) {
 
 }  // namespace
 
-Task<std::string> fingerprint(io::Runtime& runtime, Tree tree, Changes changes) {
+std::uint32_t hash_in_short(std::string_view content) { return shortened(io::sha256(io::as_bytes(content))); }
+
+Task<std::string> fingerprint(io::Runtime& runtime, Tree tree, Changes changes, FileHashes* read) {
   std::vector<File> files;
   std::map<std::uint64_t, std::string> first_names;  // link_id -> the name that stands for the inode
   for (const auto& change : changes) {
     const auto node = change.kind == Change::Kind::put ? tree.find(change.path) : std::nullopt;
     if (!node || node->type != FileType::regular) continue;
     if (node->link_id != 0 && !first_names.try_emplace(node->link_id, change.path).second) continue;
-    files.push_back({node->content, {}});
+    files.push_back({node->content, node->mode, {}});
   }
   std::atomic<std::size_t> next = 0;
   io::TaskGroup group(runtime.executor());
@@ -92,6 +101,10 @@ Task<std::string> fingerprint(io::Runtime& runtime, Tree tree, Changes changes) 
     } else {
       key.field("bytes", io::to_hex(files[file++].hash));
     }
+  }
+  for (std::size_t i = 0; read && i < files.size(); ++i) {
+    if (files[i].content.directory)
+      read->push_back({std::move(files[i].content.path), 'f', files[i].mode, shortened(files[i].hash)});
   }
   co_return key.finish();
 }

@@ -1,11 +1,14 @@
 #include "engine/cache/registry_store.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 
 #include <fmt/format.h>
 
+#include "engine/cache/artifact.hpp"
 #include "engine/cache/entry.hpp"
+#include "engine/cache/retention.hpp"
 #include "io/base/error.hpp"
 #include "io/loop/task_group.hpp"
 
@@ -16,6 +19,10 @@ namespace {
 using io::Task;
 
 constexpr int requests_at_once = 8;
+
+std::int64_t seconds_now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 bool is_key(const std::string& tag) { return tag.size() == 64 && tag.find_first_not_of("0123456789abcdef") == std::string::npos; }
 
@@ -30,12 +37,7 @@ class RegistryStore final : public CacheStore {
   std::string host() const override { return writer_.host(); }
 
   Task<std::optional<CachedLayer>> find(std::string key) override {
-    std::optional<oci::RawManifest> raw;
-    try {
-      raw = co_await reader_.get_manifest(repository_, key);
-    } catch (const io::Error& error) {
-      if (error.kind() != io::ErrorKind::not_found) throw;
-    }
+    const std::optional<oci::RawManifest> raw = co_await manifest(key);
     if (!raw) co_return std::nullopt;
     CachedLayer layer = read_entry(key, oci::parse_manifest(raw->bytes, raw->media_type));
     layer.registry = &reader_;
@@ -56,10 +58,21 @@ class RegistryStore final : public CacheStore {
     co_await writer_.put_manifest(repository_, key, raw);
   }
 
+  Task<std::optional<std::string>> find_document(std::string name) override {
+    const std::optional<oci::RawManifest> raw = co_await manifest(name);
+    if (!raw) co_return std::nullopt;
+    co_return document_of(oci::parse_manifest(raw->bytes, raw->media_type));
+  }
+
+  Task<void> put_document(std::string name, std::string bytes) override {
+    co_await push_artifact(writer_, repository_, std::move(name),
+                           make_artifact(inputs_type, {}, document_annotations(bytes, seconds_now())));
+  }
+
   // Tags that are no keys are somebody else's.
   Task<std::vector<StoredEntry>> list() override {
     std::vector<std::string> tags = co_await reader_.list_tags(repository_);
-    std::erase_if(tags, std::not_fn(is_key));
+    std::erase_if(tags, [](const std::string& tag) { return !is_key(tag) && !tag.starts_with(mount_prefix); });
     std::vector<StoredEntry> entries(tags.size());
     std::size_t next = 0;
     io::TaskGroup group(runtime_.executor());
@@ -67,6 +80,7 @@ class RegistryStore final : public CacheStore {
     co_await group.join();
     std::erase_if(entries, [](const StoredEntry& entry) { return entry.manifest.empty(); });  // deleted meanwhile
     std::ranges::sort(entries, std::greater(), &StoredEntry::created);
+    mark_unreachable(entries);
     co_return entries;
   }
 
@@ -76,22 +90,27 @@ class RegistryStore final : public CacheStore {
     }
     std::vector<StoredEntry> entries = co_await list();
     Pruned pruned;
-    std::uint64_t kept = 0;
-    for (auto& entry : entries) {
-      const bool old = limits.created_after && entry.created < *limits.created_after;
-      const bool large = limits.size && kept + entry.size > *limits.size;
-      if (entry.problem.empty() && !old && !large) {
-        kept += entry.size;
-        continue;
-      }
+    pruned.entries = choose_to_go(entries, limits);
+    for (const auto& entry : pruned.entries) {
       if (!limits.dry_run) co_await writer_.delete_manifest(repository_, entry.manifest);
       pruned.bytes += entry.size;
-      pruned.entries.push_back(std::move(entry));
     }
+    if (!limits.dry_run) co_await prune_documents(limits, entries.empty());
     co_return pruned;
   }
 
  private:
+  // Nothing when there is none of that tag.
+  Task<std::optional<oci::RawManifest>> manifest(std::string tag) {
+    std::optional<oci::RawManifest> raw;
+    try {
+      raw = co_await reader_.get_manifest(repository_, std::move(tag));
+    } catch (const io::Error& error) {
+      if (error.kind() != io::ErrorKind::not_found) throw;
+    }
+    co_return raw;
+  }
+
   // Describes tags until none is left; several of these share `next`.
   Task<void> describe_some(const std::vector<std::string>& tags, std::vector<StoredEntry>& entries, std::size_t& next) {
     while (next < tags.size()) {
@@ -101,27 +120,42 @@ class RegistryStore final : public CacheStore {
   }
 
   Task<void> describe(const std::string& key, StoredEntry& entry) {
-    std::optional<oci::RawManifest> raw;
-    try {
-      raw = co_await reader_.get_manifest(repository_, key);
-    } catch (const io::Error& error) {
-      if (error.kind() != io::ErrorKind::not_found) throw;
-    }
+    const std::optional<oci::RawManifest> raw = co_await manifest(key);
     if (!raw) co_return;
     entry.name = key;
     entry.manifest = raw->digest;
-    std::optional<CachedLayer> layer;
+    oci::Manifest manifest;
     try {
-      layer = read_entry(key, oci::parse_manifest(raw->bytes, raw->media_type));
+      manifest = oci::parse_manifest(raw->bytes, raw->media_type);
+      key.starts_with(mount_prefix) ? describe_mount(manifest, entry) : describe_layer(manifest, entry);
     } catch (const io::Error& error) {
       entry.problem = error.message();
     }
-    if (!layer) co_return;
-    entry.created = layer->created;
-    entry.size = layer->layer.size;
-    entry.step = layer->step;
-    const bool there = co_await reader_.has_blob(repository_, layer->layer.digest);
+    if (!entry.problem.empty() || entry.kind != StoredEntry::Kind::layer) co_return;
+    const bool there = co_await reader_.has_blob(repository_, manifest.layers.front().digest);
     if (!there) entry.problem = "its layer is gone";
+  }
+
+  static void describe_layer(const oci::Manifest& manifest, StoredEntry& entry) {
+    const CachedLayer layer = read_entry(entry.name, manifest);
+    entry.created = layer.created;
+    entry.size = layer.layer.size;
+    entry.step = layer.step;
+    entry.before = layer.before;
+  }
+
+  // Accounts of inputs go with their age, or with the last entry.
+  Task<void> prune_documents(PruneLimits limits, bool all) {
+    if (!all && !limits.created_after) co_return;
+    std::vector<std::string> tags = co_await reader_.list_tags(repository_);
+    std::erase_if(tags, [](const std::string& tag) { return !tag.starts_with(inputs_prefix); });
+    for (const auto& tag : tags) {
+      const std::optional<oci::RawManifest> raw = co_await manifest(tag);
+      if (!raw) continue;
+      const oci::Manifest document = oci::parse_manifest(raw->bytes, raw->media_type);
+      const bool old = limits.created_after && created_of(document) < *limits.created_after;
+      if (all || old) co_await writer_.delete_manifest(repository_, raw->digest);
+    }
   }
 
   io::Runtime& runtime_;

@@ -24,6 +24,7 @@ struct CachedLayer {
   oci::Digest diff_id;
   std::int64_t created = 0;  // seconds since the epoch
   std::string step;          // the instruction, for people
+  std::string before;        // the key of the entry that a build must have before it can use this one; empty: none
   oci::Registry* registry = nullptr;
   std::string repository;  // in `registry`
   oci::BlobFilePtr file;   // of a layout
@@ -31,17 +32,21 @@ struct CachedLayer {
 
 // What a store holds, for lists.
 struct StoredEntry {
-  std::string name;      // the key; of a base image its reference
-  bool is_layer = true;  // else a base image
+  enum class Kind { layer, image, mount };
+  Kind kind = Kind::layer;
+  std::string name;    // the key; of a base image its reference; of a cache mount its tag
+  std::string before;  // as CachedLayer's
   oci::Digest manifest;
-  std::int64_t created = 0;  // seconds since the epoch
-  std::int64_t used = 0;     // the same; 0: the store does not know
-  std::uint64_t size = 0;    // bytes of its layers
-  std::string step;
-  std::string problem;  // why it cannot be used; empty: nothing
+  std::int64_t created = 0;                          // seconds since the epoch
+  std::int64_t used = 0;                             // the same; 0: the store does not know
+  std::int64_t needed_created = 0, needed_used = 0;  // of the youngest entry that needs it (retention.hpp)
+  std::uint64_t size = 0;                            // bytes of its layers
+  std::string step;                                  // of a cache mount its id
+  std::string problem;                               // why it cannot be used; empty: nothing
 };
 
-// What is to go. A limit that is unset lets everything stay; what cannot be used goes always.
+// What is to go. A limit that is unset lets everything stay; what cannot be used goes always. An entry is as young, and was used as
+// lately, as the youngest of those that need it.
 struct PruneLimits {
   std::optional<std::int64_t> created_after;  // seconds since the epoch
   std::optional<std::int64_t> used_after;
@@ -61,6 +66,9 @@ class CacheStore {
   virtual io::Task<std::optional<CachedLayer>> find(std::string key) = 0;
   // Writes an entry for the complete `blob`. `mount_from`: a repository of the same registry that has the blob; may be empty.
   virtual io::Task<void> put(std::string key, CachedLayer entry, oci::SpoolBlobPtr blob, std::string mount_from) = 0;
+  // A small document beside the entries (input_record.hpp), or nothing. Errors as find().
+  virtual io::Task<std::optional<std::string>> find_document(std::string name) = 0;
+  virtual io::Task<void> put_document(std::string name, std::string bytes) = 0;
   // Deletes entries that are older than `age` and then those used longest ago, until all have at most `size` bytes; of a layout.
   virtual io::Task<void> trim(std::chrono::seconds /*age*/, std::uint64_t /*size*/) { co_return; }
   // Everything, the newest first.

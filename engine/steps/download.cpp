@@ -28,6 +28,13 @@ FileTime parse_http_date(std::optional<std::string_view> text) {
   return {timegm(&parts), 0};
 }
 
+// Empty without an ETag.
+std::string version_of(const io::http::Response& response) {
+  const auto tag = response.headers().get("ETag");
+  if (!tag || tag->empty()) return {};
+  return fmt::format("{}\n{}", *tag, response.headers().get("Last-Modified").value_or(""));
+}
+
 std::string hexadecimal_of(const std::string& checksum) {
   constexpr std::string_view algorithm = "sha256:";
   const std::string digits = checksum.starts_with(algorithm) ? checksum.substr(algorithm.size()) : "";
@@ -45,11 +52,26 @@ std::string download_name(const std::string& url) {
   return name.empty() ? "__unnamed__" : name;
 }
 
+Task<std::optional<std::string>> download_version(io::http::Client& http, std::string url, std::string authorization) {
+  std::string version;
+  try {
+    io::http::Request request = get_request(url, authorization);
+    request.method = "HEAD";
+    io::http::Response response = co_await http.send(std::move(request));
+    if (response.status() == 200) version = version_of(response);
+    co_await response.discard();
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::cancelled) throw;
+  }
+  co_return version.empty() ? std::nullopt : std::optional(version);
+}
+
 Task<Node> download_source(io::Runtime& runtime, io::http::Client& http, std::string url, std::optional<std::string> checksum,
-                           std::string authorization, std::shared_ptr<const ContentDirectory> scratch) {
+                           std::string authorization, std::shared_ptr<const ContentDirectory> scratch, std::string* version) {
   static std::atomic<std::uint64_t> last_number = 0;
   const std::string expected = checksum ? hexadecimal_of(*checksum) : "";
   io::http::Response response = co_await get(http, get_request(url, authorization), url);
+  if (version) *version = version_of(response);
   const std::string name = fmt::format("d{}", ++last_number);
   const io::UniqueFd file(openat(scratch->directory.get(), name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
   if (!file) io::throw_errno(errno, "making a scratch file");

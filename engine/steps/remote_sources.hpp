@@ -16,11 +16,16 @@ namespace kiln::engine {
 std::string download_name(const std::string& url);
 
 // Gets `url` (redirects are followed): a regular file, mode 0600, with Last-Modified's time or the epoch. `checksum`
-// ("sha256:<64 digits>") is checked as the bytes come in. `authorization`: the header's value; empty: none. Errors:
-// io::Error(not_found or context) with the status of an answer that is not 200; integrity for another checksum; network; dockerfile
-// for a checksum of another kind.
+// ("sha256:<64 digits>") is checked as the bytes come in. `authorization`: the header's value; empty: none. `version` (may be null)
+// is told what download_version would have said. Errors: io::Error(not_found or context) with the status of an answer that is not
+// 200; integrity for another checksum; network; dockerfile for a checksum of another kind.
 io::Task<Node> download_source(io::Runtime& runtime, io::http::Client& http, std::string url, std::optional<std::string> checksum,
-                               std::string authorization, std::shared_ptr<const ContentDirectory> scratch);
+                               std::string authorization, std::shared_ptr<const ContentDirectory> scratch,
+                               std::string* version = nullptr);
+
+// What a server says a file is without sending it (HEAD): its ETag, by which BuildKit knows a file again, and its Last-Modified,
+// which is in the layer. Nothing when there is no ETag, or no answer.
+io::Task<std::optional<std::string>> download_version(io::http::Client& http, std::string url, std::string authorization);
 
 // The files of a commit, fetched by the git program as shallow as the server can, below `directory` (made, and kept as long as
 // the Tree is used). Modes are 0644 and 0755, times `now` or the commit's. Without `keep_git_dir` there is no .git.

@@ -242,12 +242,16 @@ struct Candidate {
   Descriptor entry;
   std::vector<Descriptor> blobs;
   std::int64_t used = 0;
+  std::size_t position = 0;  // in the index
 };
 
 // The blobs of the candidates that stay; those that go are moved to `gone`.
 std::set<std::string> keep_within(std::vector<Candidate>& candidates, const std::optional<std::uint64_t>& limit,
                                   std::vector<Descriptor>& gone) {
-  std::ranges::sort(candidates, std::greater(), &Candidate::used);
+  // Of two that were used at once the older comes first.
+  std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
+    return a.used != b.used ? a.used > b.used : a.position < b.position;
+  });
   std::set<std::string> kept;
   std::uint64_t total = 0;
   std::size_t count = 0;
@@ -291,13 +295,14 @@ std::optional<ImageStore::Pruned> ImageStore::prune(const Limits& limits, bool p
   const auto all = entries();
   for (const auto& entry : *all) {
     auto blobs = blobs_of(entry);
-    const std::int64_t used = used_at(entry);
-    const bool old =
-        (limits.used_after && used < *limits.used_after) || (limits.stored_after && stored_at(entry) < *limits.stored_after);
+    const auto known = limits.used.find(entry.digest);
+    const std::int64_t used = known == limits.used.end() ? used_at(entry) : known->second;
+    const bool old = limits.unwanted.contains(entry.digest) || (limits.used_after && used < *limits.used_after) ||
+                     (limits.stored_after && stored_at(entry) < *limits.stored_after);
     if (!blobs || old) {
       pruned.entries.push_back(entry);
     } else {
-      candidates.push_back({entry, std::move(*blobs), used});
+      candidates.push_back({entry, std::move(*blobs), used, candidates.size()});
     }
   }
   const std::set<std::string> kept = keep_within(candidates, limits.size, pruned.entries);

@@ -12,9 +12,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,7 +85,9 @@ class ImageStore {
   struct Limits {
     std::optional<std::int64_t> stored_after;  // seconds since the epoch
     std::optional<std::int64_t> used_after;
-    std::optional<std::uint64_t> size;  // bytes of all blobs; the entries used last stay
+    std::optional<std::uint64_t> size;    // bytes of all blobs; the entries used last stay
+    std::set<Digest> unwanted;            // manifests that go in any case
+    std::map<Digest, std::int64_t> used;  // when a manifest was used, where that is not used_at()
     bool dry_run = false;
   };
   struct Pruned {

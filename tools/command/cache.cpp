@@ -30,6 +30,9 @@ constexpr auto own_flags = std::to_array<Flag>({
     {"older-than", 0, text, "", "prune: what was made longer ago, as in 168h"},
     {"unused-for", 0, text, "", "prune: what was not used for longer; of a directory"},
     {"keep-size", 0, text, "", "prune: what is over this size (k, m, g), the newest or what was used last stays"},
+    {"unreachable", 0, boolean, "false",
+     "prune: only what no build can use any more, as without any limit: an entry whose layer or whose entry before is gone, files "
+     "that no entry names"},
     {"all", 0, boolean, "false", "prune: everything"},
     {"dry-run", 0, boolean, "false", "prune: only tell what would be deleted"},
 });
@@ -71,7 +74,7 @@ std::optional<std::int64_t> moment(const ParsedFlags& flags, const std::string& 
 }
 
 CacheCommand parse_cache(const ParsedFlags& flags) {
-  if (flags.arguments.size() != 2) usage("kiln cache wants list or prune, and one PLACE");
+  if (flags.arguments.size() != 2) usage("kiln cache wants list or prune, and one PLACE, or explain and what kiln build wants");
   CacheCommand command;
   command.action = flags.arguments[0];
   command.place = resolve_place(flags.arguments[1]);
@@ -85,6 +88,9 @@ CacheCommand parse_cache(const ParsedFlags& flags) {
   limits.dry_run = flags.boolean("dry-run");
   if (command.action != "list" && command.action != "prune") {
     usage(fmt::format("kiln cache {}: it is list or prune", command.action));
+  }
+  if (flags.boolean("unreachable") && (limits.created_after || limits.used_after || limits.size)) {
+    usage("--unreachable is prune without a limit: what no build can use always goes");
   }
   for (const auto& flag : own_flags) {
     if (command.action == "list" && flag.name != "json" && flags.given(flag.name))
@@ -104,8 +110,9 @@ std::string size_text(std::uint64_t bytes) {
 }
 
 Json to_json(const engine::StoredEntry& entry) {
+  constexpr const char* kinds[] = {"layer", "image", "mount"};
   Json json = {{"name", entry.name},
-               {"kind", entry.is_layer ? "layer" : "image"},
+               {"kind", kinds[static_cast<std::size_t>(entry.kind)]},
                {"digest", entry.manifest.text()},
                {"created", time_text(entry.created)}};
   if (entry.used != 0) json["used"] = time_text(entry.used);
@@ -159,10 +166,16 @@ int cache_main(const std::vector<std::string>& arguments) {
     fmt::print(
         "Shows what a cache holds, or deletes of it. PLACE is a repository (as --cache-repo), oci:/dir, or a path (as "
         "--cache-dir).\n"
-        "What cannot be used any more, and in a directory what no entry names, is always deleted. A registry frees the space of "
+        "What no build can use any more is always deleted: an entry without its layer or without the one of the step before it, in "
+        "a "
+        "directory\n"
+        "also what no entry names. An entry counts as young, or as lately used, as what is built on it. A registry frees the space "
+        "of "
         "what\n"
         "it deletes when it collects its garbage.\n\n"
-        "Usage: kiln cache list [flags] PLACE, kiln cache prune [flags] PLACE\n\nFlags:\n{}",
+        "Usage: kiln cache list [flags] PLACE, kiln cache prune [flags] PLACE, kiln cache explain [flags] CONTEXT (with --help: "
+        "its "
+        "flags)\n\nFlags:\n{}",
         flag_help(cache_flags()));
     return 0;
   }

@@ -11,6 +11,7 @@
 
 #include "io/base/error.hpp"
 #include "tools/command/executor_flags.hpp"
+#include "tools/command/explain.hpp"
 #include "tools/command/flags.hpp"
 #include "tools/command/logging.hpp"
 #include "tools/command/login.hpp"
@@ -135,7 +136,8 @@ void resolve_how(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.print_plan = print && *print && parse_boolean("KANIKO_PRINT_PLAN", print);
 }
 
-void resolve_cache(engine::BuildRequest& request, const ParsedFlags& flags) {
+void resolve_cache(ExecutorCommand& command, const ParsedFlags& flags) {
+  engine::BuildRequest& request = command.request;
   engine::CacheSettings& cache = request.cache;
   cache.enabled = flags.boolean("cache");
   cache.repository = flags.text("cache-repo");
@@ -143,6 +145,15 @@ void resolve_cache(engine::BuildRequest& request, const ParsedFlags& flags) {
   cache.write = !flags.boolean("no-push-cache");
   if (cache.enabled && cache.repository.empty() && request.destinations.empty()) {
     throw io::Error(io::ErrorKind::usage, "--cache: without a --destination to keep the cache beside it needs --cache-repo");
+  }
+  command.explain = flags.text("explain-cache");
+  if (!command.explain.empty()) {
+    if (command.explain != "text" && command.explain != "json") {
+      throw io::Error(io::ErrorKind::usage, fmt::format("--explain-cache={}: it is text or json", command.explain));
+    }
+    if (!cache.enabled) throw io::Error(io::ErrorKind::usage, "--explain-cache tells of --cache, which is not given");
+    cache.explain = true;
+    cache.write = request.push = false;
   }
   cache.ttl = parse_ttl(flags);
   cache.limit = parse_size("--cache-limit", flags.text("cache-limit"));
@@ -177,7 +188,7 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
   resolve_input(command, flags);
   resolve_output(command.request, flags);
   resolve_how(command.request, flags);
-  resolve_cache(command.request, flags);
+  resolve_cache(command, flags);
   resolve_registries(command.request.registries, flags);
   command.run.trace_file = flags.text("trace-file");
   command.run.memory_budget = parse_size("--memory-budget", flags.text("memory-budget"));
@@ -199,7 +210,8 @@ int executor_main(int argc, char** argv) {
   }
   set_up_logging(command.log);
   for (const auto& warning : command.warnings) spdlog::warn("{}", warning);
-  run_build(command.request, command.run);
+  const engine::BuildResult result = run_build(command.request, command.run);
+  if (!command.explain.empty()) print_report(result.cache_report, command.explain == "json");
   return 0;
 }
 

@@ -17,6 +17,7 @@ struct ExecutorCommand {
   RunSettings run;
   LogSettings log;
   bool version = false;
+  std::string explain;                // --explain-cache
   std::string text;                   // to print instead of building: help, tables
   std::vector<std::string> warnings;  // to log once the log is set up
 };

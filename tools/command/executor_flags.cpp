@@ -98,6 +98,8 @@ constexpr auto flags = std::to_array<Flag>({
     {"cache-run-layers", 0, boolean, "true", "cache what RUN makes"},
     {"cache-copy-layers", 0, boolean, "false", "what COPY, ADD and WORKDIR make is always cached: it costs nothing here", needless},
     {"no-push-cache", 0, boolean, "false", "use the cache and leave nothing there"},
+    {"explain-cache", 0, text, "",
+     "kiln's own: text or json: build nothing, tell what the cache has and which inputs of the other steps have changed"},
     // Log
     {"verbosity", 'v', text, "info", "trace, debug, info, warn, error, fatal or panic"},
     {"log-format", 0, text, "color", "text, color or json"},

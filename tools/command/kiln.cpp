@@ -19,6 +19,7 @@
 #include "tools/command/cache.hpp"
 #include "tools/command/cache_place.hpp"
 #include "tools/command/check.hpp"
+#include "tools/command/explain.hpp"
 #include "tools/command/kiln_flags.hpp"
 #include "tools/command/logging.hpp"
 #include "tools/command/plan.hpp"
@@ -221,13 +222,16 @@ constexpr const char* commands_help =
     "  kiln plan [flags] CONTEXT    show what a build would do and fetch; kiln plan --help lists the flags\n"
     "  kiln bench strategies        compare snapshot strategies on this machine; with --help: the flags\n"
     "  kiln cache list|prune PLACE  what a layer cache or a directory of base images holds; kiln cache --help lists the flags\n"
+    "  kiln cache explain CONTEXT   what a build would find in the cache, and why not the rest; with --help: the flags\n"
     "  kiln version                 print the version\n";
 
 }  // namespace
 
-BuildCommand parse_build(const std::vector<std::string>& arguments) {
+BuildCommand parse_build(const std::vector<std::string>& arguments) { return parse_build(arguments, build_flags()); }
+
+BuildCommand parse_build(const std::vector<std::string>& arguments, std::span<const Flag> table) {
   BuildCommand command;
-  const ParsedFlags flags = parse_flags(build_flags(), arguments);
+  const ParsedFlags flags = parse_flags(table, arguments);
   command.help = flags.help;
   if (command.help) return command;
   if (flags.arguments.size() != 1) usage(fmt::format("kiln build wants one CONTEXT; there are {}", flags.arguments.size()));
@@ -249,6 +253,7 @@ int kiln_main(int argc, char** argv) {
   if (name == "check") return check_main(rest);
   if (name == "plan") return plan_main(rest);
   if (name == "bench") return bench_main(rest);
+  if (name == "cache" && !rest.empty() && rest.front() == "explain") return explain_main({rest.begin() + 1, rest.end()});
   if (name == "cache") return cache_main(rest);
   if (name == "version" || name == "--version") {
     fmt::print("kiln v0.1.0\n");

@@ -1,10 +1,12 @@
 // The command line for people: kiln build, kiln check, kiln version.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "engine/build/request.hpp"
+#include "tools/command/flags.hpp"
 #include "tools/command/logging.hpp"
 #include "tools/command/run_build.hpp"
 
@@ -23,7 +25,8 @@ struct BuildCommand {
   bool help = false;
 };
 
-// Arguments after "build". Errors: io::Error naming the flag.
+// Arguments after "build". `table`: build_flags(), or those and more. Errors: io::Error naming the flag.
 BuildCommand parse_build(const std::vector<std::string>& arguments);
+BuildCommand parse_build(const std::vector<std::string>& arguments, std::span<const Flag> table);
 
 }  // namespace kiln::tools

@@ -118,7 +118,7 @@ void build_traced(io::Runtime& runtime, engine::BuildRequest request, const RunS
 
 engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& settings) {
   request.kiln_directory = own_directory();
-  const bool dry_run = request.dry_run;
+  const bool builds = !request.dry_run && !request.cache.explain;
   request.platform_given = !request.platform.architecture.empty();
   if (!request.platform_given) request.platform = oci::host_platform();
   take_source_date_epoch(request);
@@ -143,7 +143,7 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
       build_traced(runtime, std::move(request), settings, std::move(progress), result);
     }
   }
-  if (!dry_run) log_summary(result);
+  if (builds) log_summary(result);
   return result;
 }
 
