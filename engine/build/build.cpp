@@ -14,6 +14,7 @@
 #include "engine/build/checks.hpp"
 #include "engine/build/final_config.hpp"
 #include "engine/build/layer_cache.hpp"
+#include "engine/build/mount_exchange.hpp"
 #include "engine/build/outputs.hpp"
 #include "engine/build/publisher.hpp"
 #include "engine/build/request.hpp"
@@ -125,16 +126,19 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
     looked_up.cache_report = co_await stages.explain();
     co_return looked_up;
   }
+  if (session.request.cache.mounts_in_registry) session.mounts = std::make_unique<MountExchange>(session);
   co_await publisher.prepare();
   const StageResultPtr target = co_await stages.run();
   co_await finish_transfers(session, *target);
   co_await stages.clean_up(false);  // before files are written, which may be in "/"
+  if (session.mounts) session.mounts->start_sending();
   const oci::Image image = assemble(session, *target);
   co_await write_digest_files(session, image.manifest_digest);
   if (wants_files(session.request)) co_await write_outputs(session, image);
   std::vector<std::string> pushed = co_await publisher.push_image(image);
   write_builder_output(session.request, image.manifest_digest);
   if (session.cache) co_await session.cache->finish(true);
+  if (session.mounts) co_await session.mounts->finish();
   co_await keep_base_images(session);
   BuildResult result = summarize(session, image);
   result.layers_new =
@@ -145,6 +149,10 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
 
 // A failed build leaves what its finished steps have made in the cache; a cancelled one stops at once.
 Task<void> finish_cache(Session& session, bool cancelled) {
+  if (session.mounts) {
+    cancelled ? session.mounts->cancel() : session.mounts->start_sending();
+    co_await session.mounts->finish();
+  }
   if (!session.cache) co_return;
   if (cancelled) session.cache->cancel();
   co_await session.cache->finish(false);

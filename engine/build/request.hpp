@@ -57,6 +57,8 @@ struct CacheSettings {
   // --cache-dir: an oci::ImageStore that base images are taken from; empty: none. `keep_base_images`: and left in.
   std::string directory;
   bool keep_base_images = false;
+  bool mounts_in_registry = false;           // --cache-mounts=registry: RUN --mount=type=cache is kept in the repository, too
+  std::uint64_t mounts_limit = 1ULL << 30U;  // --cache-mounts-limit: bytes of files; a mount with more is not sent; 0: unlimited
   bool explain = false;     // build nothing: tell what would be found and why not the rest (BuildResult::cache_report)
   std::uint64_t limit = 0;  // --cache-limit: bytes that caches on disk are kept below; 0: unlimited
 };

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/mount_exchange.hpp"
 #include "engine/cache/fingerprint.hpp"
 #include "engine/plan/path.hpp"
 #include "engine/rootfs/move_entry.hpp"
@@ -268,7 +269,9 @@ Task<void> StageRunner::Steps::Mounts::open_caches() {
     const std::string id = mount->mount.id;
     auto on_wait = [this, id] { session_.progress.message(fmt::format("waiting for the cache mount '{}', which is in use", id)); };
     auto cache = co_await open_cache(session_.request.cache_mounts_directory, key_of(*mount), sharing, on_wait);
+    if (!cache->filled() && session_.mounts) co_await session_.mounts->fetch(key_of(*mount), *cache);
     if (!cache->filled()) co_await fill_cache(*mount, *cache);
+    if (session_.mounts) session_.mounts->note_use(key_of(*mount), *cache);
     caches_[hash] = std::move(cache);
   }
 }

@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/build/layer_cache.hpp"
+#include "engine/build/mount_exchange.hpp"
 #include "engine/build/registries.hpp"
 #include "io/base/error.hpp"
 

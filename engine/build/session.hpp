@@ -21,6 +21,7 @@
 namespace kiln::engine {
 
 class LayerCache;
+class MountExchange;
 struct BaseImage;
 
 struct Session {
@@ -68,6 +69,7 @@ struct Session {
   std::unique_ptr<oci::ImageStore> image_store;         // the directory of base images; null: none
   std::vector<std::shared_ptr<BaseImage>> base_images;  // of this build
   std::unique_ptr<LayerCache> cache;                    // null: off
+  std::unique_ptr<MountExchange> mounts;                // of cache mounts with the cache's repository; null: off
   io::Notify layer_pushed;                              // a layer has reached its destinations
   bool cache_failed = false;                            // a layer that the cache promised could not be had
   // Ends what is still going on after a failure; `failure` becomes what was the first thing to go wrong.

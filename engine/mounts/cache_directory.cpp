@@ -93,4 +93,9 @@ io::Task<std::unique_ptr<CacheDirectory>> open_cache(std::string root, CacheKey 
   }
 }
 
+std::unique_ptr<CacheDirectory> try_open_cache(const std::string& path) {
+  io::UniqueFd lock = try_lock(path, LOCK_SH);
+  return lock ? std::make_unique<CacheDirectory>(path, std::move(lock)) : nullptr;
+}
+
 }  // namespace kiln::engine

@@ -26,6 +26,7 @@ struct CacheKey {
 class CacheDirectory {
  public:
   CacheDirectory(std::string path, io::UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  const std::string& path() const { return path_; }
   std::string data() const { return path_ + "/data"; }  // absolute
   bool filled() const;                                  // data() is there
   // A directory to prepare new data in, empty.
@@ -43,5 +44,8 @@ class CacheDirectory {
 // one that belongs to another user is refused.
 io::Task<std::unique_ptr<CacheDirectory>> open_cache(std::string root, CacheKey key, Mount::Sharing sharing,
                                                      std::function<void()> on_wait);
+
+// Shared with others, at the path of one that was open before; null when somebody has locked it.
+std::unique_ptr<CacheDirectory> try_open_cache(const std::string& path);
 
 }  // namespace kiln::engine

@@ -189,6 +189,7 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
   resolve_output(command.request, flags);
   resolve_how(command.request, flags);
   resolve_cache(command, flags);
+  resolve_cache_mounts(command.request, flags);
   resolve_registries(command.request.registries, flags);
   command.run.trace_file = flags.text("trace-file");
   command.run.memory_budget = parse_size("--memory-budget", flags.text("memory-budget"));

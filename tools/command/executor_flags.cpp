@@ -98,6 +98,10 @@ constexpr auto flags = std::to_array<Flag>({
     {"cache-run-layers", 0, boolean, "true", "cache what RUN makes"},
     {"cache-copy-layers", 0, boolean, "false", "what COPY, ADD and WORKDIR make is always cached: it costs nothing here", needless},
     {"no-push-cache", 0, boolean, "false", "use the cache and leave nothing there"},
+    {"cache-mounts", 0, text, "local",
+     "kiln's own: where RUN --mount=type=cache survives: local (--cache-dir), or registry: in the cache's repository, too"},
+    {"cache-mounts-limit", 0, text, "1g",
+     "kiln's own: cache mounts with more bytes than this (k, m, g) are neither sent to the repository nor taken from it; 0: any"},
     {"explain-cache", 0, text, "",
      "kiln's own: text or json: build nothing, tell what the cache has and which inputs of the other steps have changed"},
     // Log

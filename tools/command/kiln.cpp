@@ -160,6 +160,7 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   resolve_registries(request.registries, flags);
   resolve_docker_cache(request.cache, flags);
   request.cache.limit = parse_size("--cache-limit", flags.text("cache-limit"));
+  resolve_cache_mounts(request, flags);
   if (request.push && request.destinations.empty()) usage("--push needs a name: -t NAME");
 }
 

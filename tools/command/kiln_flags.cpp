@@ -46,6 +46,11 @@ constexpr auto flags = std::to_array<Flag>({
     {"cache-dir", 0, text, "",
      "kiln's own: directory where base images and RUN --mount=type=cache are kept; unset: none, and beside the working files"},
     {"cache-limit", 0, text, "0", "kiln's own: size that caches in directories are kept below (k, m, g); 0: nothing is deleted"},
+    {"cache-mounts", 0, text, "local",
+     "kiln's own: where RUN --mount=type=cache survives: local (--cache-dir), or registry: in the repository of --cache-from and "
+     "--cache-to, else <first name>/cache, too"},
+    {"cache-mounts-limit", 0, text, "1g",
+     "kiln's own: cache mounts with more bytes than this (k, m, g) are neither sent to the repository nor taken from it; 0: any"},
     {"build-context", 0, list, "",
      "NAME=directory, docker-image://REFERENCE, oci-layout://DIRECTORY[:NAME][@DIGEST], git repository or URL, for FROM and "
      "--from"},

@@ -116,6 +116,28 @@ void resolve_pulls(engine::RegistrySettings& registries, const ParsedFlags& flag
   for (auto& mirror : mirrors) registries.mirrors["index.docker.io"].push_back(std::move(mirror));
 }
 
+namespace {
+
+[[noreturn]] void usage(const std::string& message) { throw io::Error(io::ErrorKind::usage, message); }
+
+}  // namespace
+
+void resolve_cache_mounts(engine::BuildRequest& request, const ParsedFlags& flags) {
+  const std::string where = flags.text("cache-mounts");
+  if (where != "local" && where != "registry") usage(fmt::format("--cache-mounts={}: it is local or registry", where));
+  request.cache.mounts_in_registry = where == "registry";
+  request.cache.mounts_limit = parse_size("--cache-mounts-limit", flags.text("cache-mounts-limit"));
+  if (!request.cache.mounts_in_registry) return;
+  const std::string& place = request.cache.repository;
+  if (place.starts_with("oci:")) {
+    usage(
+        fmt::format("--cache-mounts=registry: the cache is in {}, which is no repository; --cache-dir keeps cache mounts", place));
+  }
+  if (place.empty() && request.destinations.empty()) {
+    usage("--cache-mounts=registry: there is no repository for them: name one, or an image beside which it is");
+  }
+}
+
 void resolve_digest_files(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.digest_file = flags.text("digest-file");
   request.image_name_with_digest_file = flags.text("image-name-with-digest-file");

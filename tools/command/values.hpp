@@ -24,6 +24,9 @@ void resolve_pulls(engine::RegistrySettings& registries, const ParsedFlags& flag
 // --cache-ttl, a Go duration.
 std::chrono::seconds parse_ttl(const ParsedFlags& flags);
 
+// --cache-mounts and --cache-mounts-limit, after everything that says where the cache is.
+void resolve_cache_mounts(engine::BuildRequest& request, const ParsedFlags& flags);
+
 // --digest-file and its two companions.
 void resolve_digest_files(engine::BuildRequest& request, const ParsedFlags& flags);
 
