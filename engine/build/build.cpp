@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/build/checks.hpp"
+#include "engine/build/context_reads.hpp"
 #include "engine/build/final_config.hpp"
 #include "engine/build/layer_cache.hpp"
 #include "engine/build/mount_exchange.hpp"
@@ -43,6 +44,7 @@ void open_context(Session& session) {
   const BuildRequest& request = session.request;
   if (request.context_directory.empty()) return;
   session.context.emplace(request.context_directory, load_ignore_file(request.dockerfile_path, request.context_directory));
+  session.context->remember_in(session.file_memory.get());
 }
 
 void plan_stages(Session& session) {
@@ -111,6 +113,10 @@ void explain_full_disk(const Session& session, std::exception_ptr& failure) {
 Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner& stages) {
   check_format(session.request);
   read_dockerfile(session);
+  if (session.request.cache.enabled) {
+    session.file_memory = std::make_unique<FileMemory>(session.request.cache.file_memory);
+    session.context_reads = std::make_unique<ContextReads>();
+  }
   open_context(session);
   plan_stages(session);
   if (session.request.print_plan || session.request.dry_run) {

@@ -79,17 +79,21 @@ Node heredoc_node(const Session& session, const std::string& body) {
 }
 
 // What `source` may name, and what the links among its matches point to.
+Task<Tree> scan_source(io::Runtime& runtime, Context& context, const CopyStep& step, std::string source) {
+  Tree tree = co_await context.scan(runtime, scan_root(source, step.parents));
+  for (const auto& path : match_wildcards(tree, source)) {
+    const auto node = tree.find(path);
+    if (node && node->type == FileType::symlink) tree = co_await context.scan(runtime, path);
+  }
+  co_return tree;
+}
+
 Task<Tree> scan_context(Session& session, const CopyStep& step, std::string source) {
   if (!session.context) {
     throw io::Error(io::ErrorKind::context,
                     fmt::format("{} needs a build context, and there is none", step.is_add ? "ADD" : "COPY"));
   }
-  Context& context = *session.context;
-  Tree tree = co_await context.scan(session.runtime, scan_root(source, step.parents));
-  for (const auto& path : match_wildcards(tree, source)) {
-    const auto node = tree.find(path);
-    if (node && node->type == FileType::symlink) tree = co_await context.scan(session.runtime, path);
-  }
+  Tree tree = co_await scan_source(session.runtime, *session.context, step, std::move(source));
   co_return tree;
 }
 

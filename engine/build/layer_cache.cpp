@@ -1,10 +1,13 @@
 #include "engine/build/layer_cache.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/context_reads.hpp"
 #include "engine/cache/input_record.hpp"
 #include "io/base/error.hpp"
 #include "oci/image/reference.hpp"
@@ -28,7 +31,8 @@ std::string cache_place(const BuildRequest& request) {
 LayerCache::LayerCache(Session& session)
     : session_(session),
       store_(open_cache_store(session.runtime, session.hub, cache_place(session.request))),
-      writes_(session.runtime.executor()) {}
+      writes_(session.runtime.executor()),
+      check_ended_(session.runtime.executor()) {}
 
 void LayerCache::trouble(const std::string& what) {
   if (!broken_) spdlog::warn("{}; building without looking anything up", what);
@@ -95,12 +99,16 @@ void LayerCache::stop_writing(const std::string& why) {
 
 void LayerCache::remember(NewEntry entry, ImageLayerPtr layer, bool published) {
   if (!session_.request.cache.write || stopped_) return;
-  writes_.spawn(write_or_warn(std::move(entry), std::move(layer), published ? mountable_repository() : ""));
+  made_.push_back(layer);
+  if (entry.reads_context) context_layers_.push_back(made_.size());
+  writes_.spawn(write_or_warn(std::move(entry), std::move(layer), published ? mountable_repository() : "", made_.size()));
 }
 
-Task<void> LayerCache::write_or_warn(NewEntry names, ImageLayerPtr layer, std::string mount_from) {
+Task<void> LayerCache::write_or_warn(NewEntry names, ImageLayerPtr layer, std::string mount_from, std::size_t number) {
   const std::string key = names.key;
   try {
+    const bool right = co_await holds(number);
+    if (!right) co_return;
     co_await write(std::move(names), std::move(layer), std::move(mount_from));
     there_.insert(key);
   } catch (const io::Error& error) {
@@ -109,8 +117,32 @@ Task<void> LayerCache::write_or_warn(NewEntry names, ImageLayerPtr layer, std::s
   }
 }
 
+// Whether the layers up to `number` are what their keys say. Each may stand on those before it, so all of them must have been
+// captured; a walk over the contexts after that covers them.
+Task<bool> LayerCache::holds(std::size_t number) {
+  for (std::size_t i = 0; i < number; ++i) co_await made_[i]->blob->wait_complete();
+  const auto later = std::ranges::upper_bound(context_layers_, number);
+  const std::size_t last = later == context_layers_.begin() ? 0 : *std::prev(later);
+  while (checking_) co_await check_ended_.wait();
+  if (checked_ >= last || context_changed_) co_return !context_changed_;
+  checking_ = true;
+  std::string changed;
+  std::exception_ptr failure;
+  try {
+    changed = co_await session_.context_reads->find_changed(session_);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  checking_ = false;
+  check_ended_.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  checked_ = last;
+  context_changed_ = !changed.empty();
+  if (context_changed_) stop_writing(fmt::format("'{}' was changed while the build read it", changed));
+  co_return !context_changed_;
+}
+
 Task<void> LayerCache::write(NewEntry names, ImageLayerPtr layer, std::string mount_from) {
-  co_await layer->blob->wait_complete();
   while (!mount_from.empty() && !layer->pushed && !push_ended_) co_await session_.layer_pushed.wait();
   if (!layer->pushed) mount_from.clear();
   CachedLayer entry;

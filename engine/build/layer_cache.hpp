@@ -30,8 +30,10 @@ class LayerCache {
   // An entry to be: its key, that of the entry before it (CachedLayer::before), and the instruction's text for people.
   struct NewEntry {
     std::string key, before, step;
+    bool reads_context = false;
   };
-  // Writes it once the layer is complete; where the build pushes it to the cache's registry it is mounted from there.
+  // Writes it once the layer is complete; where the build pushes it to the cache's registry it is mounted from there. Nothing is
+  // written any more once a context has changed under a step that reads it.
   void remember(NewEntry entry, ImageLayerPtr layer, bool published);
 
   // From now on nothing is written: keys do not tell any more what steps are made of. Warns with the reason.
@@ -49,8 +51,10 @@ class LayerCache {
 
  private:
   io::Task<void> look_up(const std::string& key, std::optional<CachedLayer>& found);
+  // `number`: of this build's layers, from 1.
   io::Task<void> write(NewEntry names, ImageLayerPtr layer, std::string mount_from);
-  io::Task<void> write_or_warn(NewEntry names, ImageLayerPtr layer, std::string mount_from);
+  io::Task<void> write_or_warn(NewEntry names, ImageLayerPtr layer, std::string mount_from, std::size_t number);
+  io::Task<bool> holds(std::size_t number);
   io::Task<void> write_record(std::string name, std::vector<StepInputs> steps, std::vector<StepInputs> known);
   io::Task<void> trim();
   ImageLayerPtr layer_of(const CachedLayer& cached) const;
@@ -63,11 +67,17 @@ class LayerCache {
   struct Record {
     std::vector<StepInputs> steps, known;
   };
-  std::map<std::string, Record> records_;  // to be written
-  std::set<std::string> there_;            // keys that the store has entries for
-  bool broken_ = false;                    // look-ups fail
-  bool stopped_ = false;                   // nothing more is written
-  bool push_ended_ = false;                // nobody pushes any more
+  std::map<std::string, Record> records_;    // to be written
+  std::set<std::string> there_;              // keys that the store has entries for
+  std::vector<ImageLayerPtr> made_;          // that are to be entries, in the order of their steps
+  std::vector<std::size_t> context_layers_;  // numbers of those whose steps read a context
+  std::size_t checked_ = 0;                  // no context had changed when so many were captured
+  bool checking_ = false;
+  io::Notify check_ended_;
+  bool context_changed_ = false;
+  bool broken_ = false;      // look-ups fail
+  bool stopped_ = false;     // nothing more is written
+  bool push_ended_ = false;  // nobody pushes any more
 };
 
 }  // namespace kiln::engine

@@ -2,8 +2,9 @@
 // and a mount's from.
 #include <fmt/format.h>
 
+#include "engine/build/context_reads.hpp"
 #include "engine/build/stage.hpp"
-#include "engine/cache/fingerprint.hpp"
+#include "engine/cache/copied_files.hpp"
 #include "engine/context/source_login.hpp"
 #include "engine/steps/remote_sources.hpp"
 #include "io/base/error.hpp"
@@ -39,6 +40,7 @@ Task<Tree> read_context(Session& session, std::string name, std::string value) {
   }
   // It obeys its own .dockerignore.
   Context context(value, load_ignore_file(value + "/", value), "context " + name);
+  context.remember_in(session.file_memory.get());
   Tree tree = co_await context.scan(session.runtime, "");
   co_return tree;
 }
@@ -80,7 +82,15 @@ Task<void> StageRunner::prepare_context_base(const PlannedStage& stage, StageInp
   const StageResultPtr base = co_await base_of(stage);
   const Changes files = everything_in(*base->tree);
   if (files.empty()) co_return;
-  if (caching()) key = co_await fingerprint(session_.runtime, *base->tree, files);
+  if (caching()) {
+    CopyStep all;
+    all.from = stage.base;
+    all.sources = {"."};
+    Listing listing(session_.file_memory.get());
+    list_copied_files(all, ".", *base->tree, listing);
+    session_.context_reads->add(all, listing);
+    key = co_await fingerprint(session_.runtime, listing);
+  }
   oci::History entry;
   entry.created = session_.created;
   entry.created_by = "context " + stage.base.context;

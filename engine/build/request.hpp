@@ -60,6 +60,7 @@ struct CacheSettings {
   bool mounts_in_registry = false;           // --cache-mounts=registry: RUN --mount=type=cache is kept in the repository, too
   std::uint64_t mounts_limit = 1ULL << 30U;  // --cache-mounts-limit: bytes of files; a mount with more is not sent; 0: unlimited
   bool explain = false;     // build nothing: tell what would be found and why not the rest (BuildResult::cache_report)
+  std::string file_memory;  // the file that tells what the context's files held last; empty: none
   std::uint64_t limit = 0;  // --cache-limit: bytes that caches on disk are kept below; 0: unlimited
 };
 

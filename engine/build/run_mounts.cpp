@@ -247,7 +247,9 @@ Task<std::string> StageRunner::Steps::Mounts::seed_of(const RunMount& mount) {
   }
   From from = co_await find_source(mount);
   Files files = co_await gather(std::move(from));
-  const std::string digest = co_await fingerprint(session_.runtime, std::move(files.tree), std::move(files.changes));
+  Listing listing(nullptr);
+  listing.add(files.tree, files.changes);
+  const std::string digest = co_await fingerprint(session_.runtime, listing);
   co_return place + " " + digest;
 }
 

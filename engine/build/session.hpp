@@ -20,6 +20,7 @@
 
 namespace kiln::engine {
 
+class ContextReads;
 class LayerCache;
 class MountExchange;
 struct BaseImage;
@@ -38,6 +39,8 @@ struct Session {
   std::string spool_directory;
   std::string scratch_directory;
   std::shared_ptr<const ContentDirectory> scratch;  // files that belong to no root file system
+  std::unique_ptr<FileMemory> file_memory;          // of contexts, where there are keys; null: off
+  std::unique_ptr<ContextReads> context_reads;      // for those keys; null: off
   std::optional<Context> context;
   std::string dockerfile_name;  // for messages
   std::string dockerfile_text;

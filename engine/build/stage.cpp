@@ -41,6 +41,7 @@ Task<StageResultPtr> StageRunner::run() {
   for (const auto& stage : demand_) group.spawn(prepare(stage.first));
   if (caching()) {
     co_await group.join();
+    co_await save_file_memory();
     demand_ = decide();
     report_skipped(demand_);
     for (const auto& stage : demand_) group.spawn(tell_misses(stage.first));

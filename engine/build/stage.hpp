@@ -112,6 +112,7 @@ class StageRunner {
   // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers
   // of the steps that need not run.
   bool caching() const { return session_.cache && !session_.request.single_snapshot; }
+  io::Task<void> save_file_memory();
   io::Task<std::vector<std::string>> step_keys(std::string base, const ResolvedStage& resolved, std::vector<StepInputs>& inputs);
   io::Task<std::string> source_key(const Source& source, StepInputs& told);
   io::Task<std::string> key_after(std::string before, const Step& step, StepInputs& told);

@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/context_reads.hpp"
 #include "engine/build/layer_cache.hpp"
 #include "engine/build/steps.hpp"
-#include "engine/cache/fingerprint.hpp"
+#include "engine/cache/copied_files.hpp"
 #include "engine/cache/key.hpp"
 #include "engine/cache/step_keys.hpp"
 #include "engine/context/source_login.hpp"
@@ -34,18 +35,6 @@ std::string layer_settings_text(const Session& session) {
 bool has_remote_source(const CopyStep& step) {
   return std::any_of(step.sources.begin(), step.sources.end(),
                      [](const std::string& source) { return is_download(source) || parse_git_reference(source).has_value(); });
-}
-
-// What is no regular file of a COPY's sources.
-void add_special(StepInputs& told, const std::string& path, const Node& node) {
-  if (node.type == FileType::regular) return;
-  FileHash file{path, 'o', node.mode, 0};
-  if (node.is_directory()) file.type = 'd';
-  if (node.type == FileType::symlink) {
-    file.type = 'l';
-    file.hash = hash_in_short(node.link_target);
-  }
-  told.hashes.push_back(std::move(file));
 }
 
 }  // namespace
@@ -81,8 +70,9 @@ Task<std::string> StageRunner::download_identity(std::string url) {
   Node file = co_await download_source(session_.runtime, session_.http, url, std::nullopt, login, session_.scratch);
   Tree made;
   made.put("file", file);
-  Changes changes = {{Change::Kind::put, "file"}};
-  const std::string digest = co_await fingerprint(session_.runtime, std::move(made), std::move(changes));
+  Listing listing(nullptr);
+  listing.add(made, {{Change::Kind::put, "file"}});
+  const std::string digest = co_await fingerprint(session_.runtime, listing);
   session_.downloads[url].file = file;
   co_return fmt::format("{} {}", digest, file.mtime.seconds);
 }
@@ -134,27 +124,24 @@ Task<std::optional<std::string>> StageRunner::copy_inputs(const CopyStep& step, 
   }
   std::optional<std::string> inputs;
   try {
-    Tree made;
-    CopyRules rules;
-    rules.take = [&told](const std::string& path, const Node& node) { add_special(told, path, node); };
-    CopyOperation operation(made, std::move(rules));
-    const IgnoreMatcher excludes = IgnoreMatcher::from_patterns(step.excludes);
-    const std::string directory = step.destination + "/";  // so that every file has a name of its own
+    const PhaseClock::Activity reading(session_.clock, "key");
+    Listing listing(session_.file_memory.get());
     for (const auto& source : step.sources) {
       Tree context = named;
       if (!step.from) context = co_await scan_context(session_, step, source);
-      if (step.parents) {
-        operation.copy_with_parents(context, source, directory, excludes);
-      } else {
-        operation.copy(context, source, directory, excludes);
-      }
+      const auto list = [&] { list_copied_files(step, source, context, listing); };
+      co_await io::offload(session_.runtime.cpu(), list);
     }
-    FileHashes files;
-    inputs = co_await fingerprint(session_.runtime, made, operation.take_changes(), &files);
+    session_.context_reads->add(step, listing);
+    inputs = co_await fingerprint(session_.runtime, listing);
+    FileHashes files = listing.take_files();
     told.hashes.insert(told.hashes.end(), std::make_move_iterator(files.begin()), std::make_move_iterator(files.end()));
     told.parts[{"files", fmt::format("{}", fmt::join(step.sources, " "))}] = inputs->substr(0, 8);
   } catch (const io::Error& error) {
     if (error.kind() == io::ErrorKind::cancelled) throw;
+    if (error.kind() == io::ErrorKind::integrity) {
+      spdlog::warn("{} is not cached: {}", step.is_add ? "ADD" : "COPY", error.message());
+    }
     spdlog::debug("no cache key: {}", error.message());
   }
   co_return inputs;
@@ -217,6 +204,12 @@ Task<std::vector<std::string>> StageRunner::step_keys(std::string base, const Re
     inputs[i].key = keys[i] = key;
   }
   co_return keys;
+}
+
+// Before anything runs: in place, its directory may not be there afterwards.
+Task<void> StageRunner::save_file_memory() {
+  const auto save = [memory = session_.file_memory.get()] { memory->save(); };
+  co_await io::offload(session_.runtime.waiting(), save);
 }
 
 // The keys of the steps before the first that is not to be looked up.

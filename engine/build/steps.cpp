@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/context_reads.hpp"
 #include "engine/build/layer_cache.hpp"
 #include "engine/plan/path.hpp"
 #include "engine/rootfs/content_copy.hpp"
@@ -113,7 +114,9 @@ std::string StageRunner::Steps::note_on(const Changes& changes) const {
 // A layer for the step, or a note for the one layer at the end.
 Task<void> StageRunner::Steps::record(const Changes& changes, std::size_t number) {
   if (!session_.request.single_snapshot) {
-    co_await capture(changes, number < entries_.size() ? entries_[number] : LayerCache::NewEntry());
+    LayerCache::NewEntry entry = number < entries_.size() ? entries_[number] : LayerCache::NewEntry();
+    entry.reads_context = reads_context(session_, resolved_.steps[number]);
+    co_await capture(changes, std::move(entry));
     co_return;
   }
   for (const auto& change : changes) touched_.insert(change.path);

@@ -10,6 +10,8 @@ namespace kiln::engine {
 
 // The part of the build context that one source of a COPY reads. Errors: io::Error(context) when there is none.
 io::Task<Tree> scan_context(Session& session, const CopyStep& step, std::string source);
+// The same of a context.
+io::Task<Tree> scan_source(io::Runtime& runtime, Context& context, const CopyStep& step, std::string source);
 // The stages, images and contexts that a step reads from.
 std::vector<Source> sources_of(const Step& step);
 // A heredoc's body as a file.

@@ -33,7 +33,22 @@ Context::Context(std::string directory, IgnoreMatcher ignore, std::string descri
   auto content = std::make_shared<ContentDirectory>();
   content->directory = std::move(fd);
   content->description = std::move(description);
+  file_system_ = file_system_id(content->directory.get());
   content_ = std::move(content);
+}
+
+Context Context::again() const {
+  auto content = std::make_shared<ContentDirectory>();
+  content->directory = io::UniqueFd(fcntl(content_->directory.get(), F_DUPFD_CLOEXEC, 3));
+  if (!content->directory) io::throw_errno(errno, fmt::format("opening '{}' again", directory_));
+  content->description = content_->description;
+  Context context;
+  context.directory_ = directory_;
+  context.ignore_ = ignore_;
+  context.content_ = std::move(content);
+  context.file_system_ = file_system_;
+  context.memory_ = memory_;
+  return context;
 }
 
 io::Task<Tree> Context::scan(io::Runtime& runtime, std::string path) {
@@ -53,31 +68,34 @@ io::Task<void> Context::scan_below(io::Runtime& runtime, std::string path) {
     if (above.empty()) break;
   }
   auto work = [this, path] {
-    const ContextRoot root{content_->directory.get(), directory_, &ignore_};
+    const std::shared_ptr<const KnownFiles> known = memory_ ? memory_->files() : nullptr;
+    const ContextRoot root{content_->directory.get(), directory_, &ignore_, file_system_, known.get()};
     return scan_context(root, path, std::min(io::usable_cores(), most_threads) - 1);
   };
-  std::vector<ScannedPath> found = co_await io::offload(runtime.waiting(), work);
-  for (auto& file : found) {
-    if (!file.left_out) add(file);
-  }
-  for (auto& file : found) {
-    const auto there = file.left_out ? tree_.find(file.path) : std::nullopt;
-    if (there) add(file);
+  ScannedTree found = co_await io::offload(runtime.waiting(), work);
+  for (auto& directory : found.directories) add(directory);
+  for (auto& [left_out, node] : found.left_out) {
+    if (tree_.find(left_out)) tree_.put(left_out, std::move(node));
   }
   scanned_.insert(std::move(path));
 }
 
-void Context::add(ScannedPath& file) {
-  if (file.node.type == FileType::regular) {
-    file.node.content.directory = content_;
-    file.node.content.path = file.path;
+void Context::add(ScannedDirectory& directory) {
+  for (const auto& link : directory.links) {
+    const auto [known, added] = links_.try_emplace(link.identity, 0);
+    if (added) known->second = tree_.new_link_id();
+    std::ranges::lower_bound(directory.children, link.name, {}, &NamedNode::name)->node.link_id = known->second;
   }
-  if (file.linked) {
-    const auto [link, added] = links_.try_emplace(file.identity, 0);
-    if (added) link->second = tree_.new_link_id();
-    file.node.link_id = link->second;
+  std::string path = directory.path.empty() ? "" : directory.path + "/";
+  const std::size_t above = path.size();
+  for (auto& child : directory.children) {
+    path.replace(above, std::string::npos, child.name);
+    if (child.node.type == FileType::regular) {
+      child.node.content.directory = content_;
+      child.node.content.path = path;
+    }
+    tree_.put(path, std::move(child.node));
   }
-  tree_.put(file.path, std::move(file.node));
 }
 
 IgnoreMatcher load_ignore_file(const std::string& dockerfile_path, const std::string& context_directory) {

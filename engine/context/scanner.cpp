@@ -6,11 +6,13 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,12 +54,16 @@ struct PendingDirectory {
 
 class Scan {
  public:
-  explicit Scan(const ContextRoot& root) : root_(root) {}
+  explicit Scan(const ContextRoot& root) : root_(root) {
+    struct stat status{};
+    if (root.file_system && fstat(root.directory, &status) == 0) device_ = status.st_dev;
+    trust_plain_ = root.known && device_ && attributes_change_ctime(root.directory);
+  }
 
-  std::vector<ScannedPath> run(const std::string& path, unsigned threads) {
+  ScannedTree run(const std::string& path, unsigned threads) {
     if (!start(path)) return std::move(found_);
     std::vector<std::jthread> helpers;
-    std::vector<std::vector<ScannedPath>> results(threads + 1);
+    std::vector<ScannedTree> results(threads + 1);
     // Helpers start when there is enough to do.
     work(results[0], [&] {
       while (helpers.size() < threads && pending_.size() > directories_for_a_thread * (helpers.size() + 1)) {
@@ -66,7 +72,10 @@ class Scan {
     });
     for (auto& helper : helpers) helper.join();
     if (error_) std::rethrow_exception(error_);
-    for (auto& result : results) std::move(result.begin(), result.end(), std::back_inserter(found_));
+    for (auto& result : results) {
+      std::ranges::move(result.directories, std::back_inserter(found_.directories));
+      std::ranges::move(result.left_out, std::back_inserter(found_.left_out));
+    }
     return std::move(found_);
   }
 
@@ -88,11 +97,11 @@ class Scan {
       }
       IgnoreMatcher::Directory below;
       const bool left_out = root_.ignore->decide(known, component, &below);
-      if (S_ISDIR(status.st_mode)) {
-        add(found_, component, status, left_out);
-      } else if (!left_out) {
-        add(found_, component, status, false);
-      }
+      const std::size_t before = component.rfind('/');
+      ScannedDirectory above;
+      above.path = before == std::string::npos ? "" : component.substr(0, before);
+      if (S_ISDIR(status.st_mode) || !left_out) add(found_, above, component, status, left_out);
+      if (!above.children.empty()) found_.directories.push_back(std::move(above));
       if (!S_ISDIR(status.st_mode)) return false;
       known = std::move(below);
       if (!last) continue;
@@ -103,7 +112,7 @@ class Scan {
   }
 
   template <class Grow>
-  void work(std::vector<ScannedPath>& result, Grow grow) {
+  void work(ScannedTree& result, Grow grow) {
     io::DirectoryNames names;
     std::unique_lock lock(mutex_);
     while (true) {
@@ -129,21 +138,26 @@ class Scan {
     }
   }
 
-  void read(const PendingDirectory& directory, io::DirectoryNames& names, std::vector<ScannedPath>& result,
+  void read(const PendingDirectory& directory, io::DirectoryNames& names, ScannedTree& result,
             std::vector<PendingDirectory>& below) {
+    ScannedDirectory found;
+    found.path = directory.path;
     io::UniqueFd fd = io::open_beneath(root_.directory, directory.path, O_RDONLY | O_DIRECTORY);
     if (!fd) io::throw_errno(errno, fmt::format("reading directory '{}' of the build context", directory.path));
-    const auto visit = [&](const io::DirectoryName& name) { read_entry(fd.get(), directory, name, result, below); };
+    const auto visit = [&](const io::DirectoryName& name) { read_entry(fd.get(), directory, name, result, found, below); };
     const int error = names.read(fd.get(), visit);
     if (error != 0) io::throw_errno(error, fmt::format("reading directory '{}' of the build context", directory.path));
+    if (found.children.empty()) return;
+    std::ranges::sort(found.children, {}, &NamedNode::name);
+    result.directories.push_back(std::move(found));
   }
 
-  void read_entry(int fd, const PendingDirectory& directory, const io::DirectoryName& entry, std::vector<ScannedPath>& result,
-                  std::vector<PendingDirectory>& below) {
+  void read_entry(int fd, const PendingDirectory& directory, const io::DirectoryName& entry, ScannedTree& result,
+                  ScannedDirectory& found, std::vector<PendingDirectory>& below) {
     const std::string path = join(directory.path, entry.text);
     const bool maybe_directory = entry.type == DT_DIR || entry.type == DT_UNKNOWN;
-    PendingDirectory child{path, {}};
-    const bool left_out = root_.ignore->decide(directory.known, path, maybe_directory ? &child.known : nullptr);
+    IgnoreMatcher::Directory known;
+    const bool left_out = root_.ignore->decide(directory.known, path, maybe_directory ? &known : nullptr);
     // What is left out is not even looked at.
     if (left_out && (!maybe_directory || !root_.ignore->may_reinclude_below(path))) return;
     struct stat status{};
@@ -152,32 +166,60 @@ class Scan {
       io::throw_errno(errno, fmt::format("reading '{}' in the build context", path));
     }
     if (S_ISDIR(status.st_mode)) {
-      below.push_back(std::move(child));
+      below.push_back({path, std::move(known)});
     } else if (left_out) {
       return;
     }
-    add(result, path, status, left_out);
+    add(result, found, path, status, left_out);
   }
 
-  void add(std::vector<ScannedPath>& result, const std::string& path, const struct stat& status, bool left_out) {
+  void add(ScannedTree& result, ScannedDirectory& directory, const std::string& path, const struct stat& status, bool left_out) {
     const auto type = type_of(status.st_mode);
     if (!type) return;
-    ScannedPath found;
-    found.path = path;
-    found.left_out = left_out;
-    found.node.type = *type;
-    found.node.mode = status.st_mode & 07777;
-    found.node.mtime = {status.st_mtim.tv_sec, static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
-    if (*type == FileType::regular) found.node.size = static_cast<std::uint64_t>(status.st_size);
-    if (*type == FileType::symlink) found.node.link_target = read_link(path);
-    if (*type == FileType::char_device || *type == FileType::block_device) {
-      found.node.device_major = major(status.st_rdev);
-      found.node.device_minor = minor(status.st_rdev);
+    const std::size_t slash = path.rfind('/');
+    NamedNode found;
+    found.name = slash == std::string::npos ? path : path.substr(slash + 1);
+    Node& node = found.node;
+    node.type = *type;
+    node.mode = status.st_mode & 07777;
+    node.mtime = {status.st_mtim.tv_sec, static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
+    if (*type == FileType::regular) {
+      node.size = static_cast<std::uint64_t>(status.st_size);
+      if (device_ && status.st_dev == *device_) node.stamp = stamp_of(node, status);
     }
-    if (*type != FileType::symlink) found.node.xattrs = read_xattrs(path, status.st_dev);
-    found.linked = *type != FileType::directory && status.st_nlink > 1;
-    found.identity = {status.st_dev, status.st_ino};
-    result.push_back(std::move(found));
+    if (*type == FileType::symlink) node.link_target = read_link(path);
+    if (*type == FileType::char_device || *type == FileType::block_device) {
+      node.device_major = major(status.st_rdev);
+      node.device_minor = minor(status.st_rdev);
+    }
+    if (*type != FileType::symlink && !is_plain(node)) node.xattrs = read_xattrs(path, status.st_dev);
+    if (left_out) {
+      result.left_out.emplace_back(path, std::move(node));
+      return;
+    }
+    if (*type != FileType::directory && status.st_nlink > 1) {
+      directory.links.push_back({found.name, {status.st_dev, status.st_ino}});
+    }
+    directory.children.push_back(std::move(found));
+  }
+
+  // As far as a context's files have one: the owner is the node's.
+  static DiskStamp stamp_of(const Node& node, const struct stat& status) {
+    DiskStamp stamp;
+    stamp.inode = status.st_ino;
+    stamp.ctime_ns = status.st_ctim.tv_sec * 1'000'000'000LL + status.st_ctim.tv_nsec;
+    stamp.mtime_ns = status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec;
+    stamp.size = node.size;
+    stamp.mode = status.st_mode;
+    stamp.uid = node.uid;
+    stamp.gid = node.gid;
+    return stamp;
+  }
+
+  bool is_plain(const Node& node) const {
+    if (!trust_plain_ || !node.stamp.on_disk()) return false;
+    const KnownFile* known = root_.known->find(*root_.file_system, node.stamp.inode, node.stamp.ctime_ns, node.size);
+    return known && known->plain != 0;
   }
 
   std::string read_link(const std::string& path) {
@@ -207,7 +249,9 @@ class Scan {
   }
 
   const ContextRoot& root_;
-  std::vector<ScannedPath> found_;
+  std::optional<dev_t> device_;  // whose stamps count
+  bool trust_plain_ = false;
+  ScannedTree found_;
   std::atomic<dev_t> without_xattrs_ = 0;  // a file system that has none at all
 
   std::mutex mutex_;
@@ -219,7 +263,7 @@ class Scan {
 
 }  // namespace
 
-std::vector<ScannedPath> scan_context(const ContextRoot& root, const std::string& path, unsigned threads) {
+ScannedTree scan_context(const ContextRoot& root, const std::string& path, unsigned threads) {
   return Scan(root).run(path, threads);
 }
 

@@ -1,17 +1,16 @@
 #include "engine/snapshot/content_hashes.hpp"
 
 #include <fcntl.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <functional>
 
 #include <spdlog/spdlog.h>
 
 #include "io/file/open_beneath.hpp"
+#include "io/file/page_cache.hpp"
 #include "io/loop/task_group.hpp"
 
 namespace kiln::engine {
@@ -37,18 +36,10 @@ Xxh128Value hash_file(int root, const std::string& path) {
   return hash.finish();
 }
 
-// Would reading the file wait for the disk?
-bool is_cold(int root, const std::string& path) {
-  const io::UniqueFd file = io::open_beneath(root, path, O_RDONLY | O_NONBLOCK);
-  char byte = 0;
-  const iovec target{&byte, 1};
-  return file && preadv2(file.get(), &target, 1, 0, RWF_NOWAIT) < 0 && errno == EAGAIN;
-}
-
 bool mostly_cold(int root, const std::vector<DiskEntry>& files) {
   std::size_t cold = 0;
   const std::size_t step = std::max<std::size_t>(files.size() / sample_size, 1);
-  for (std::size_t i = 0; i < files.size(); i += step) cold += is_cold(root, files[i].path) ? 1 : 0;
+  for (std::size_t i = 0; i < files.size(); i += step) cold += io::is_cold(root, files[i].path) ? 1 : 0;
   return cold * 2 > files.size() / step;
 }
 

@@ -256,6 +256,57 @@ check "--no-cache" kiln_build --no-cache --cache-from "type=local,src=$WORK/kiln
 check "takes none" same "$(hits)" 0
 check "two caches are refused" bash -c "! '$build/kiln' build --cache-from a/b --cache-to c/d -f '$WORK/Dockerfile' '$WORK/context' 2> '$WORK/log' && grep -q 'one cache' '$WORK/log'"
 
+# What the context's files hold is remembered by their inodes, beside the base images.
+fresh_context
+memory=$WORK/memory/kiln-context-files
+remembering() { executor --cache --cache-repo "$REGISTRY/cache/remembered" --cache-dir "$WORK/memory" --no-push "$@"; }
+entries_in() { echo $((($(stat -c %s "$1") - 64) / 64)); }
+check "a build that remembers" remembering
+check "remembers every file that it read" same "$(entries_in "$memory")" 4
+check "the next one" strace -f -qq -e trace=openat,openat2 -o "$WORK/opened" "$build/executor" --registry-map "docker.io=$REGISTRY" --log-format text \
+  --reproducible -c "$WORK/context" -f "$WORK/Dockerfile" --cache --cache-repo "$REGISTRY/cache/remembered" --cache-dir "$WORK/memory" --no-push
+check "opens none of them" bash -c "! grep -qE '\"(dir/two|dir/sub/three|one|scripts/run.sh)\"' '$WORK/opened'"
+echo changed > "$WORK/context/dir/two" && touch -d 2001-01-01 "$WORK/context/dir/two"
+check "a file that changed" remembering
+check "is seen" same "$(hits)" 1
+printf 'X' | dd of="$memory" bs=1 seek=100 conv=notrunc status=none
+check "a damaged memory" remembering
+check "is told" grep -q 'is not used: its checksum is another; it is written anew' "$WORK/log"
+check "and costs no hit" same "$(hits)" 6
+check "after which it is whole" bash -c "'$build/executor' --registry-map docker.io=$REGISTRY -c '$WORK/context' -f '$WORK/Dockerfile' --cache \
+  --cache-repo '$REGISTRY/cache/remembered' --cache-dir '$WORK/memory' --no-push 2>&1 | (! grep 'is not used')"
+echo notes > "$memory"
+check "a file that is something else" remembering
+check "is left alone" same "$(cat "$memory")" notes
+rm "$memory"
+check "several builders at once" bash -c "
+  for i in 1 2 3; do
+    '$build/executor' --registry-map docker.io=$REGISTRY --reproducible -c '$WORK/context' -f '$WORK/Dockerfile' --no-push --cache \
+      --cache-repo '$REGISTRY/cache/remembered' --cache-dir '$WORK/memory' 2> '$WORK/log'\$i & done; wait"
+check "remember once" same "$(entries_in "$memory")" 4
+
+# A file that changes between its key and its layer: nothing wrong is kept, and what came before is.
+fresh_context
+printf 'FROM busybox\nRUN sleep 2; echo x > /x\nCOPY one /one\nRUN cat /one > /two\n' > "$WORK/Dockerfile"
+moving="--cache --cache-repo $REGISTRY/cache/moving --no-push"
+executor $moving &
+building=$!
+sleep 1
+echo changed > "$WORK/context/one"
+check "a build under which the context changes" wait "$building"
+check "warns" grep -q "'one' was changed while the build read it" "$WORK/log"
+echo one > "$WORK/context/one"
+check "a build with the file as it was" executor $moving --no-push-cache
+check "takes what came before" same "$(hits)" 1
+digest=$(cat "$WORK/digest")
+executor --no-push
+check "and is right" same "$digest" "$(cat "$WORK/digest")"
+echo changed > "$WORK/context/one"
+check "a build with the changed file" executor $moving
+check "takes the same" same "$(hits)" 1
+check "and keeps the rest" executor $moving
+check "for the next" same "$(hits)" 3
+
 # Gone, unreachable, expired, not written.
 check "a cache that cannot be reached" executor --cache --cache-repo "127.0.0.1:1/cache/none" -d "$REGISTRY/t/gone:1"
 check "is a warning" grep -q 'the layer cache cannot be read' "$WORK/log"
@@ -310,7 +361,7 @@ fresh_context
 listed=$REGISTRY/cache/listed
 executor --cache --cache-repo "$listed" --no-push || check "a cache to be listed" false
 check "kiln cache list" kiln_cache list "$listed" --json
-check "lists every step" same "$(jq length "$WORK/out")" 6
+check "lists every step" same "$(jq '[.[] | select(.kind == "layer")] | length' "$WORK/out")" 6
 check "with its text" bash -c "jq -e 'any(.step == \"COPY dir /work/dir\" and .kind == \"layer\" and (.name | length) == 64)' '$WORK/out'"
 check "as a table, too" bash -c "'$build/kiln' cache list '$listed' | grep -q '^6 entries'"
 check "prune of nothing" kiln_cache prune --older-than 1h --json "$listed"

@@ -158,7 +158,10 @@ void resolve_cache(ExecutorCommand& command, const ParsedFlags& flags) {
   cache.ttl = parse_ttl(flags);
   cache.limit = parse_size("--cache-limit", flags.text("cache-limit"));
   const std::string directory = flags.text("cache-dir");
-  if (cache.enabled && !directory.empty()) cache.directory = fs::absolute(directory).lexically_normal();
+  if (!cache.enabled || directory.empty()) return;
+  cache.directory = fs::absolute(directory).lexically_normal();
+  // The default's path is not made.
+  if (flags.given("cache-dir") || fs::is_directory(cache.directory)) cache.file_memory = cache.directory + "/kiln-context-files";
 }
 
 }  // namespace

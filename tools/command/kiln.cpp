@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -128,6 +129,15 @@ void resolve_context(BuildCommand& command, const std::string& context, const st
       find_dockerfile(file.empty() ? request.context_directory + "/Dockerfile" : file, request.context_directory);
 }
 
+// Beside the base images, else in the user's own cache (XDG Base Directory Specification); empty: there is neither.
+std::string file_memory_path(const std::string& cache_directory) {
+  if (!cache_directory.empty()) return cache_directory + "/kiln-context-files";
+  const char* caches = std::getenv("XDG_CACHE_HOME");
+  if (caches && *caches == '/') return std::string(caches) + "/kiln/context-files";
+  const char* home = std::getenv("HOME");
+  return home && *home == '/' ? std::string(home) + "/.cache/kiln/context-files" : "";
+}
+
 void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   engine::BuildRequest& request = command.request;
   resolve_context(command, flags.arguments.front(), flags.text("file"));
@@ -146,6 +156,7 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
     request.cache.keep_base_images = true;
     request.cache_mounts_directory = request.cache.directory + "/kiln-cache-mounts";
   }
+  request.cache.file_memory = file_memory_path(request.cache.directory);
   for (const auto& text : flags.list("label"))
     request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
   for (const auto& text : flags.list("annotation")) {

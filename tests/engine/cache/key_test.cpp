@@ -88,7 +88,9 @@ TEST(CacheKey, EveryFieldOfACopyCounts) {
 }
 
 io::Task<void> fingerprint_into(io::Runtime& runtime, Tree tree, std::string path, std::string& result) {
-  result = co_await fingerprint(runtime, std::move(tree), {{Change::Kind::put, path}});
+  Listing listing(nullptr);
+  listing.add(tree, {{Change::Kind::put, path}});
+  result = co_await fingerprint(runtime, listing);
 }
 
 std::string fingerprint_of(const std::function<void(Node&)>& change, const std::string& path = "file") {
