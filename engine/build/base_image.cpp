@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/layer_cache.hpp"
 #include "engine/build/layers.hpp"
 #include "io/base/error.hpp"
 #include "oci/output/read_layout.hpp"
@@ -75,7 +76,21 @@ Task<oci::PulledManifest> pull_manifest(Session& session, oci::Reference referen
   throw *failure;
 }
 
-// Manifest from the registry, config from there unless the directory has it.
+// From the layer cache, where the first build leaves it, else from the registry.
+Task<std::string> pulled_config(Session& session, const BaseImage& image, const oci::PulledManifest& pulled) {
+  const oci::Descriptor& config = image.manifest.config;
+  std::optional<std::string> bytes;
+  if (session.cache) bytes = co_await session.cache->find_config(image.digest, config);
+  if (bytes) co_return std::move(*bytes);
+  bytes = co_await pulled.registry->get_blob(pulled.repository, config);
+  if (session.cache) {
+    session.cache->remember_config(image.digest, config, *bytes,
+                                   fmt::format("{}@{}", image.reference.familiar(), image.digest.text()));
+  }
+  co_return std::move(*bytes);
+}
+
+// Manifest from the registry, config from there unless the directory or the layer cache has it.
 Task<std::shared_ptr<BaseImage>> pulled_image(Session& session, oci::Reference reference, oci::Platform platform,
                                               oci::PulledManifest pulled) {
   std::shared_ptr<BaseImage> image = co_await stored_image(session, reference, pulled.manifest.digest, platform);
@@ -83,7 +98,7 @@ Task<std::shared_ptr<BaseImage>> pulled_image(Session& session, oci::Reference r
     image = std::make_shared<BaseImage>();
     image->reference = reference;
     set_manifest(*image, pulled.manifest.bytes, pulled.manifest.media_type);
-    image->config_bytes = co_await pulled.registry->get_blob(pulled.repository, image->manifest.config);
+    image->config_bytes = co_await pulled_config(session, *image, pulled);
   }
   image->index = pulled.index;
   co_return image;

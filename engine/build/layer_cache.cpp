@@ -9,6 +9,7 @@
 
 #include "engine/build/context_reads.hpp"
 #include "engine/cache/input_record.hpp"
+#include "engine/cache/step_keys.hpp"
 #include "io/base/error.hpp"
 #include "oci/image/reference.hpp"
 
@@ -81,6 +82,38 @@ Task<std::vector<ImageLayerPtr>> LayerCache::find(std::vector<std::string> keys)
     layers.push_back(layer_of(*entry));
   }
   co_return layers;
+}
+
+Task<std::optional<std::string>> LayerCache::find_config(oci::Digest image, oci::Descriptor config) {
+  std::optional<std::string> bytes;
+  if (broken_ || !session_.request.cache.read) co_return bytes;
+  const std::string key = config_key(image);
+  try {
+    bytes = co_await store_->find_config(key, std::move(config));
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::cancelled) throw;
+    if (error.kind() == io::ErrorKind::integrity) {
+      spdlog::warn("cache entry {} is not used: {}", key, error.message());
+    } else {
+      trouble(fmt::format("the layer cache cannot be read: {}", error.message()));
+    }
+  }
+  co_return bytes;
+}
+
+void LayerCache::remember_config(oci::Digest image, oci::Descriptor config, std::string bytes, std::string name) {
+  if (!session_.request.cache.write) return;
+  writes_.spawn(write_config(std::move(image), std::move(config), std::move(bytes), std::move(name)));
+}
+
+Task<void> LayerCache::write_config(oci::Digest image, oci::Descriptor config, std::string bytes, std::string name) {
+  const std::string key = config_key(image);
+  try {
+    co_await store_->put_config(key, std::move(config), std::move(bytes), std::move(name));
+  } catch (const io::Error& error) {
+    if (error.kind() == io::ErrorKind::cancelled) throw;
+    spdlog::warn("cache entry {} is not written: {}", key, error.message());
+  }
 }
 
 std::string LayerCache::mountable_repository() const {

@@ -27,6 +27,10 @@ class LayerCache {
   // step that has to run again may not be taken from another run.
   io::Task<std::vector<ImageLayerPtr>> find(std::vector<std::string> keys);
 
+  // The config of the base image with the manifest `image`, so that no blob need be asked for; and leaves it there.
+  io::Task<std::optional<std::string>> find_config(oci::Digest image, oci::Descriptor config);
+  void remember_config(oci::Digest image, oci::Descriptor config, std::string bytes, std::string name);
+
   // An entry to be: its key, that of the entry before it (CachedLayer::before), and the instruction's text for people.
   struct NewEntry {
     std::string key, before, step;
@@ -55,6 +59,7 @@ class LayerCache {
   io::Task<void> write(NewEntry names, ImageLayerPtr layer, std::string mount_from);
   io::Task<void> write_or_warn(NewEntry names, ImageLayerPtr layer, std::string mount_from, std::size_t number);
   io::Task<bool> holds(std::size_t number);
+  io::Task<void> write_config(oci::Digest image, oci::Descriptor config, std::string bytes, std::string name);
   io::Task<void> write_record(std::string name, std::vector<StepInputs> steps, std::vector<StepInputs> known);
   io::Task<void> trim();
   ImageLayerPtr layer_of(const CachedLayer& cached) const;

@@ -11,7 +11,6 @@ namespace kiln::engine {
 
 namespace {
 
-constexpr const char* key_annotation = "kiln.cache.key";
 constexpr const char* diff_id_annotation = "kiln.cache.diff-id";
 constexpr const char* step_annotation = "kiln.cache.step";
 constexpr const char* before_annotation = "kiln.cache.before";

@@ -8,6 +8,8 @@
 
 namespace kiln::engine {
 
+inline constexpr const char* key_annotation = "kiln.cache.key";
+
 oci::Image make_entry(const std::string& key, const CachedLayer& layer);
 
 // Whether it is an entry of the cache and not some image.

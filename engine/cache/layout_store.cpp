@@ -3,16 +3,19 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <set>
 
+#include "engine/cache/base_config.hpp"
 #include "engine/cache/entry.hpp"
 #include "engine/cache/retention.hpp"
 #include "io/base/error.hpp"
 #include "io/file/make_directories.hpp"
 #include "io/file/read_file.hpp"
 #include "oci/output/new_file.hpp"
+#include "oci/output/read_layout.hpp"
 #include "oci/store/image_store.hpp"
 
 namespace kiln::engine {
@@ -35,6 +38,29 @@ class LayoutStore final : public CacheStore {
 
   Task<void> put(std::string key, CachedLayer entry, oci::SpoolBlobPtr blob, std::string) override {
     const auto work = [this, key, entry, blob] { write(key, entry, *blob); };
+    co_await io::offload(runtime_.waiting(), work);
+  }
+
+  Task<std::optional<std::string>> find_config(std::string key, oci::Descriptor config) override {
+    const auto work = [this, key, config]() -> std::optional<std::string> {
+      const std::optional<oci::Descriptor> entry = store_.find(key);
+      if (!entry) return std::nullopt;
+      store_.note_use(*entry);
+      return read_base_config(key, config, store_.read_blob(*entry));
+    };
+    std::optional<std::string> bytes = co_await io::offload(runtime_.waiting(), work);
+    co_return bytes;
+  }
+
+  Task<void> put_config(std::string key, oci::Descriptor config, std::string bytes, std::string name) override {
+    const auto work = [this, key, config, bytes, name] {
+      const std::int64_t now =
+          std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+      const oci::Image image = make_base_config(key, config, bytes, name, now);
+      oci::ImageStore::Writer writer(store_);
+      oci::write_text_file(oci::layout_blob_path(store_.directory(), image.manifest.layers.front().digest), empty_layer_bytes);
+      writer.publish(image, key, {});
+    };
     co_await io::offload(runtime_.waiting(), work);
   }
 
@@ -158,7 +184,10 @@ class LayoutStore final : public CacheStore {
     told.used = store_.used_at(entry);
     try {
       const oci::Manifest manifest = oci::parse_manifest(store_.read_blob(entry), entry.media_type);
-      if (is_entry(manifest)) {
+      if (is_base_config(manifest)) {
+        told.kind = StoredEntry::Kind::image;
+        told.step = base_config_name(manifest);
+      } else if (is_entry(manifest)) {
         const CachedLayer layer = read_entry(told.name, manifest);
         told.step = layer.step;
         told.before = layer.before;

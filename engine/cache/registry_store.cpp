@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/cache/artifact.hpp"
+#include "engine/cache/base_config.hpp"
 #include "engine/cache/entry.hpp"
 #include "engine/cache/retention.hpp"
 #include "io/base/error.hpp"
@@ -50,6 +51,24 @@ class RegistryStore final : public CacheStore {
     if (!there && !mount_from.empty()) there = co_await writer_.mount(repository_, entry.layer.digest, mount_from);
     if (!there) co_await writer_.upload(repository_, blob, entry.layer, {});
     const oci::Image image = make_entry(key, entry);
+    co_await writer_.upload_bytes(repository_, image.config_bytes, image.manifest.config.digest);
+    oci::RawManifest raw;
+    raw.bytes = image.manifest_bytes;
+    raw.media_type = oci::media_type::oci_manifest;
+    raw.digest = image.manifest_digest;
+    co_await writer_.put_manifest(repository_, key, raw);
+  }
+
+  Task<std::optional<std::string>> find_config(std::string key, oci::Descriptor config) override {
+    const std::optional<oci::RawManifest> raw = co_await manifest(key);
+    if (!raw) co_return std::nullopt;
+    co_return read_base_config(key, config, raw->bytes);
+  }
+
+  Task<void> put_config(std::string key, oci::Descriptor config, std::string bytes, std::string name) override {
+    const oci::Image image = make_base_config(key, config, bytes, name, seconds_now());
+    const std::string empty(empty_layer_bytes);
+    co_await writer_.upload_bytes(repository_, empty, image.manifest.layers.front().digest);
     co_await writer_.upload_bytes(repository_, image.config_bytes, image.manifest.config.digest);
     oci::RawManifest raw;
     raw.bytes = image.manifest_bytes;
@@ -137,6 +156,12 @@ class RegistryStore final : public CacheStore {
   }
 
   static void describe_layer(const oci::Manifest& manifest, StoredEntry& entry) {
+    if (is_base_config(manifest)) {
+      entry.kind = StoredEntry::Kind::image;
+      entry.created = base_config_created(manifest);
+      entry.step = base_config_name(manifest);
+      return;
+    }
     const CachedLayer layer = read_entry(entry.name, manifest);
     entry.created = layer.created;
     entry.size = layer.layer.size;

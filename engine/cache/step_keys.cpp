@@ -13,6 +13,8 @@ void add_optional(KeyBuilder& key, std::string_view name, const std::optional<st
 
 }  // namespace
 
+std::string config_key(const oci::Digest& manifest) { return KeyBuilder("config").field("manifest", manifest.text()).finish(); }
+
 std::string image_key(const oci::Digest& manifest, const oci::Platform& platform) {
   return KeyBuilder("image").field("manifest", manifest.text()).field("platform", platform.text()).finish();
 }

@@ -9,6 +9,9 @@
 
 namespace kiln::engine {
 
+// Of the config of an image, kept in the cache.
+std::string config_key(const oci::Digest& manifest);
+
 // What a stage stands on. `settings` is what decides how layers are written (compression, fixed times).
 std::string image_key(const oci::Digest& manifest, const oci::Platform& platform);
 std::string scratch_key(const oci::Platform& platform);

@@ -66,6 +66,10 @@ class CacheStore {
   virtual io::Task<std::optional<CachedLayer>> find(std::string key) = 0;
   // Writes an entry for the complete `blob`. `mount_from`: a repository of the same registry that has the blob; may be empty.
   virtual io::Task<void> put(std::string key, CachedLayer entry, oci::SpoolBlobPtr blob, std::string mount_from) = 0;
+  // The config of a base image (base_config.hpp), or nothing. Errors as find().
+  virtual io::Task<std::optional<std::string>> find_config(std::string key, oci::Descriptor config) = 0;
+  // `name`: of the base, for people.
+  virtual io::Task<void> put_config(std::string key, oci::Descriptor config, std::string bytes, std::string name) = 0;
   // A small document beside the entries (input_record.hpp), or nothing. Errors as find().
   virtual io::Task<std::optional<std::string>> find_document(std::string name) = 0;
   virtual io::Task<void> put_document(std::string name, std::string bytes) = 0;

@@ -215,10 +215,10 @@ requests() { grep -c "$1" "$WORK/access.log" || true; }
 check "a first build with destination" executor --cache --cache-repo "$REGISTRY/cache/requests" -d "$REGISTRY/t/app:1"
 pulled=$(requests '"GET /v2/.*/blobs/sha256')
 check "the same build elsewhere" executor --cache --cache-repo "$REGISTRY/cache/requests" -d "$REGISTRY/t/other:1"
-check "pulls the base's config and no layer" same "$(($(requests '"GET /v2/.*/blobs/sha256') - pulled))" 1
+check "pulls no blob" same "$(($(requests '"GET /v2/.*/blobs/sha256') - pulled))" 0
 check "and the image can be read" skopeo copy --quiet --src-tls-verify=false "docker://$REGISTRY/t/other:1" "dir:$WORK/copied"
 check "the inferred repository" executor --cache -d "$REGISTRY/t/app:2"
-check "is <destination>/cache" bash -c "skopeo list-tags --tls-verify=false docker://$REGISTRY/t/app/cache | jq -e '[.Tags[] | select(length == 64)] | length == 6'"
+check "is <destination>/cache" bash -c "skopeo list-tags --tls-verify=false docker://$REGISTRY/t/app/cache | jq -e '[.Tags[] | select(length == 74)] | length == 7'"
 
 # On disk.
 check "a cache on disk" executor --cache --cache-repo "oci:$WORK/cache-dir/c" -d "$REGISTRY/t/disk:1"
@@ -226,7 +226,7 @@ expected=$(cat "$WORK/digest")
 check "is used" executor --cache --cache-repo "oci:$WORK/cache-dir/c" -d "$REGISTRY/t/disk2:1"
 check "for every step" same "$(hits)" 6
 check "and gives the same image" same "$(cat "$WORK/digest")" "$expected"
-key=$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' "$WORK/cache-dir/c/index.json")
+key=$(jq -r '.manifests[-1].annotations["org.opencontainers.image.ref.name"]' "$WORK/cache-dir/c/index.json")
 check "skopeo reads an entry" skopeo copy --quiet "oci:$WORK/cache-dir/c:$key" "dir:$WORK/copied-entry"
 for blob in "$WORK"/cache-dir/c/blobs/sha256/*; do
   [ "$(head -c 2 "$blob" | od -An -tx1 | tr -d ' ')" = 1f8b ] && printf 'X' | dd of="$blob" bs=1 seek=12 conv=notrunc status=none
@@ -239,7 +239,7 @@ check "two builds into one directory" bash -c "
   for i in 1 2; do
     '$build/executor' --registry-map docker.io=$REGISTRY --reproducible -c '$WORK/context' -f '$WORK/Dockerfile' --no-push --cache \
       --cache-repo 'oci:$WORK/cache-dir/both' --log-format text 2> '$WORK/log'\$i & done; wait"
-check "leave each entry once" same "$(jq '.manifests | length' "$WORK/cache-dir/both/index.json")" 6
+check "leave each entry once" same "$(jq '.manifests | length' "$WORK/cache-dir/both/index.json")" 7
 check "--cache-limit" executor --cache --cache-repo "oci:$WORK/cache-dir/both" --cache-limit 1k --build-arg USED=3 --no-push
 check "deletes entries" bash -c "[ \$(du -sb '$WORK/cache-dir/both/blobs' | cut -f1) -lt 9000 ]"
 
@@ -255,6 +255,19 @@ check "takes every step" same "$(hits)" 6
 check "--no-cache" kiln_build --no-cache --cache-from "type=local,src=$WORK/kiln-cache"
 check "takes none" same "$(hits)" 0
 check "two caches are refused" bash -c "! '$build/kiln' build --cache-from a/b --cache-to c/d -f '$WORK/Dockerfile' '$WORK/context' 2> '$WORK/log' && grep -q 'one cache' '$WORK/log'"
+
+# No registry but for manifests of the base: a layout has the base's config, too.
+check "a build into a layout" executor --cache --cache-repo "oci:$WORK/cache-dir/found" --no-push
+pulled=$(requests '"GET /v2/.*/blobs/sha256')
+check "a build that finds everything there" executor --cache --cache-repo "oci:$WORK/cache-dir/found" --no-push
+check "pulls no blob either" same "$(($(requests '"GET /v2/.*/blobs/sha256') - pulled))" 0
+check "another config under the base's key" bash -c "
+  key=\$(jq -r '.manifests[0].annotations[\"org.opencontainers.image.ref.name\"]' '$WORK/cache-dir/found/index.json')
+  skopeo copy --quiet oci:$WORK/cache-dir/found:\$key docker://$REGISTRY/cache/lies:\$key --dest-tls-verify=false
+  skopeo inspect --raw --tls-verify=false docker://$REGISTRY/cache/lies:\$key | jq '.config.data = (\"{}\" | @base64)' > '$WORK/lie'
+  curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' --data-binary @'$WORK/lie' http://$REGISTRY/v2/cache/lies/manifests/\$key"
+check "is not used" executor --cache --cache-repo "$REGISTRY/cache/lies" --no-push
+check "with a warning" grep -q 'is not used: it has another config' "$WORK/log"
 
 # What the context's files hold is remembered by their inodes, beside the base images.
 fresh_context
@@ -335,7 +348,7 @@ for blob in "$WORK"/lost/c/blobs/sha256/*; do
   if [ "$(tar -tzf "$blob" 2> /dev/null | tr '\n' ' ')" = "a b " ]; then rm "$blob"; fi
 done
 check "an entry without its layer is pruned" "$build/kiln" cache prune "oci:$WORK/lost/c"
-check "its source's entry is gone" same "$(jq '.manifests | length' "$WORK/lost/c/index.json")" 3
+check "its source's entry is gone" same "$(jq '.manifests | length' "$WORK/lost/c/index.json")" 4
 check "the next build" executor --cache --cache-repo "oci:$WORK/lost/c" -d "$REGISTRY/t/lost:2"
 check "does not need it" same "$(cat "$WORK/digest")" "$expected"
 echo changed > "$WORK/context/one"
@@ -362,8 +375,9 @@ listed=$REGISTRY/cache/listed
 executor --cache --cache-repo "$listed" --no-push || check "a cache to be listed" false
 check "kiln cache list" kiln_cache list "$listed" --json
 check "lists every step" same "$(jq '[.[] | select(.kind == "layer")] | length' "$WORK/out")" 6
+check "and the config of their base" bash -c "jq -e 'any(.kind == \"image\" and (.step | startswith(\"busybox@sha256:\")))' '$WORK/out'"
 check "with its text" bash -c "jq -e 'any(.step == \"COPY dir /work/dir\" and .kind == \"layer\" and (.name | length) == 64)' '$WORK/out'"
-check "as a table, too" bash -c "'$build/kiln' cache list '$listed' | grep -q '^6 entries'"
+check "as a table, too" bash -c "'$build/kiln' cache list '$listed' | grep -q '^7 entries'"
 check "prune of nothing" kiln_cache prune --older-than 1h --json "$listed"
 check "deletes nothing" same "$(jq '.deleted | length' "$WORK/out")" 0
 check "prune --dry-run" kiln_cache prune --keep-size 300 --dry-run --json "$listed"
@@ -371,7 +385,7 @@ some=$(jq '.deleted | length' "$WORK/out")
 check "would delete some" bash -c "[ '$some' -gt 0 ] && [ '$some' -lt 6 ]"
 check "prune by size" kiln_cache prune --keep-size 300 --json "$listed"
 check "deletes these" same "$(jq '.deleted | length' "$WORK/out")" "$some"
-check "and they are gone" bash -c "'$build/kiln' cache list '$listed' | grep -q '^$((6 - some)) entries'"
+check "and they are gone" bash -c "'$build/kiln' cache list '$listed' | grep -q '^$((7 - some)) entries'"
 check "--unused-for, which no registry knows" bash -c "! '$build/kiln' cache prune --unused-for 1h '$listed' 2> '$WORK/log' && grep -q 'does not tell when' '$WORK/log'"
 check "a build with what is left" executor --cache --cache-repo "$listed" --no-push
 check "prune --all" kiln_cache prune --all "$listed"
@@ -381,7 +395,7 @@ check "a flag of prune for list" bash -c "! '$build/kiln' cache list --all '$lis
 directory=$WORK/cache-dir/listed
 executor --cache --cache-repo "oci:$directory" --no-push || check "a directory to be listed" false
 check "a directory is listed" kiln_cache list --json "oci:$directory"
-check "with every step" same "$(jq length "$WORK/out")" 6
+check "with every step" same "$(jq length "$WORK/out")" 7
 rm "$directory/blobs/sha256/$(jq -r '.[] | select(.step | startswith("RUN cat /last")) | .digest' "$WORK/out" | cut -d: -f2)"
 echo half > "$directory/blobs/sha256/0.kiln-abcdef"
 check "prune of a damaged directory" kiln_cache prune --unused-for 24h --json "$directory"

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/cache/base_config.hpp"
 #include "engine/cache/entry.hpp"
 #include "engine/cache/fingerprint.hpp"
 #include "engine/cache/step_keys.hpp"
@@ -120,6 +121,30 @@ TEST(Fingerprint, CoversEverythingButTimes) {
     node.content.inline_bytes = std::make_shared<const ContentInline>(ContentInline{"BYTES"});
   };
   EXPECT_NE(fingerprint_of(other_bytes), plain);
+}
+
+TEST(BaseConfig, IsInsideItsManifest) {
+  const std::string bytes = R"({"architecture":"amd64","config":{},"os":"linux"})";
+  oci::Descriptor config;
+  config.digest = oci::Digest::of(io::as_bytes(bytes));
+  config.size = bytes.size();
+  const oci::Image made = make_base_config("key", config, bytes, "busybox@sha256:1", 1'700'000'000);
+  EXPECT_EQ(read_base_config("key", config, made.manifest_bytes), bytes);
+  EXPECT_EQ(made.manifest_digest, oci::Digest::of(io::as_bytes(made.manifest_bytes)));
+  const oci::Manifest manifest = oci::parse_manifest(made.manifest_bytes, oci::media_type::oci_manifest);
+  EXPECT_TRUE(is_base_config(manifest));
+  EXPECT_EQ(base_config_name(manifest), "busybox@sha256:1");
+  EXPECT_EQ(base_config_created(manifest), 1'700'000'000);
+  EXPECT_EQ(manifest.config.digest, config.digest);
+  EXPECT_EQ(manifest.layers.size(), 1U);
+  EXPECT_THROW(read_base_config("other", config, made.manifest_bytes), io::Error);
+  EXPECT_THROW(read_entry("key", manifest), io::Error);
+  oci::Descriptor another = config;
+  another.digest = oci::Digest::of(io::as_bytes("another"));
+  EXPECT_THROW(read_base_config("key", another, made.manifest_bytes), io::Error);
+  for (const char* text : {"", "{}", "[]", R"({"config":{},"layers":[]})"}) {
+    EXPECT_THROW(read_base_config("key", config, text), io::Error) << text;
+  }
 }
 
 TEST(CacheEntry, IsReadBackAndIsNoOtherKeys) {
