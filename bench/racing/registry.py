@@ -8,7 +8,7 @@ from racing.process import start_server, stop_server
 
 CONFIG = """\
 version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
+log: {{level: error, accesslog: {{disabled: {quiet}}}}}
 storage: {{filesystem: {{rootdirectory: {directory}}}}}
 http: {{addr: "{address}"}}
 """
@@ -21,14 +21,15 @@ def _free_port():
 
 
 class Registry:
-    def __init__(self, work):
+    def __init__(self, work, access_log=False):
         self._work = work
+        self._access_log = access_log
         self._port = _free_port()
         self.address = f"127.0.0.1:{self._port}"
 
     def __enter__(self):
         with open(f"{self._work}/registry.yml", "w") as config:
-            config.write(CONFIG.format(directory=f"{self._work}/registry", address=self.address))
+            config.write(CONFIG.format(directory=f"{self._work}/registry", address=self.address, quiet=str(not self._access_log).lower()))
         self._log = open(f"{self._work}/registry.log", "w")
         self._server = start_server(["docker-registry", "serve", f"{self._work}/registry.yml"], stdout=self._log, stderr=self._log)
         for _ in range(100):
@@ -45,6 +46,11 @@ class Registry:
     def push(self, layout, repository):
         subprocess.run(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:latest",
                         f"docker://{self.address}/{repository}:latest"], check=True)
+
+    def requests(self):
+        """(method, path with query) of what was asked for since the start; with `access_log`."""
+        with open(f"{self._work}/registry.log") as log:
+            return re.findall(r'"([A-Z]+) (/v2/\S*) HTTP/', log.read())
 
     def count_received(self):
         return ReceivedBytes(self._work, self._port)

@@ -33,7 +33,7 @@ def make_context(name, work, registry, base):
     """Gives the directory; the caller deletes it."""
     context = f"{work}/{name}"
     if name == "copy":
-        subprocess.run(["cp", "-al", _copy_context(work, base), context], check=True)
+        subprocess.run(["cp", "-al", copy_context(work, base), context], check=True)
     else:
         os.mkdir(context)
     if name == "big":
@@ -43,7 +43,7 @@ def make_context(name, work, registry, base):
     return context
 
 
-def _copy_context(work, base):
+def copy_context(work, base):
     """Files of the base's /usr, several times; made once and kept beside the base."""
     cached = os.path.join(os.path.dirname(base), "race-copy-files")
     if not os.path.isdir(cached):
