@@ -124,12 +124,9 @@ void finish_image(BaseImage& image, const std::string& name, const oci::ImageSto
 // `place`: DIRECTORY[:NAME][@DIGEST].
 std::shared_ptr<BaseImage> read_layout_image(const std::string& place, const oci::Platform& platform) {
   const auto at = place.find('@');
-  std::string directory = place.substr(0, at);
-  std::string name = "latest";
-  if (const auto colon = directory.rfind(':'); colon != std::string::npos && directory.find('/', colon) == std::string::npos) {
-    name = directory.substr(colon + 1);
-    directory.resize(colon);
-  }
+  const std::string directory = layout_place_directory(place);
+  const std::string rest = place.substr(directory.size());
+  const std::string name = rest.starts_with(':') ? rest.substr(1) : "latest";
   oci::Descriptor entry;
   if (at == std::string::npos) {
     entry = oci::find_in_layout(directory, name);
@@ -204,6 +201,13 @@ Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Referenc
       fmt::format("base {} is {} with {} layers{}", reference.familiar(), image->digest.text(), image->layers.size(), where));
   session.base_images.push_back(image);
   co_return image;
+}
+
+std::string layout_place_directory(const std::string& place) {
+  std::string directory = place.substr(0, place.find('@'));
+  const auto colon = directory.rfind(':');
+  if (colon != std::string::npos && directory.find('/', colon) == std::string::npos) directory.resize(colon);
+  return directory;
 }
 
 Task<std::shared_ptr<BaseImage>> load_layout_image(Session& session, std::string place, oci::Platform platform) {

@@ -40,8 +40,9 @@ void read_dockerfile(Session& session) {
   session.dockerfile_text.assign(std::istreambuf_iterator<char>(file), {});
 }
 
-void open_context(Session& session) {
+void open_contexts(Session& session) {
   const BuildRequest& request = session.request;
+  open_named_contexts(session);
   if (request.context_directory.empty()) return;
   session.context.emplace(request.context_directory, load_ignore_file(request.dockerfile_path, request.context_directory));
   session.context->remember_in(session.file_memory.get());
@@ -117,7 +118,7 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
     session.file_memory = std::make_unique<FileMemory>(session.request.cache.file_memory);
     session.context_reads = std::make_unique<ContextReads>();
   }
-  open_context(session);
+  open_contexts(session);
   plan_stages(session);
   if (session.request.print_plan || session.request.dry_run) {
     session.progress.plan(print_plan(session.plan, find_fetches(session.plan, session.dockerfile_name)));

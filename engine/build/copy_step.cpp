@@ -175,8 +175,7 @@ Task<bool> StageRunner::Steps::unpack(CopyOperation& operation, const Node& file
 Task<void> StageRunner::Steps::copy_from_stage(const CopyStep& step, Tree& destination, CopyRules rules, Changes& changes) {
   const StageResultPtr source = co_await runner_.start_from(*step.from);
   co_await runner_.ensure_tree(source);
-  while (runner_.root_moves_) co_await runner_.in_place_free_.wait();
-  if (runner_.in_place_ && !reading_) reading_ = std::make_unique<RootReading>(runner_);
+  if (!reading_ && runner_.root_.used()) reading_ = co_await runner_.root_.read();
   // What the source's root file system holds is read from there, everything else from its layer.
   rules.take = [source](const std::string& path, Node& node) {
     if (node.type == FileType::regular && node.content.layer && node.stamp.on_disk() && source->rootfs) {

@@ -46,6 +46,7 @@ io::Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Refe
 // The same from an OCI layout; `place`: DIRECTORY[:NAME][@DIGEST], NAME is "latest" if not given (docker buildx build
 // --build-context). Errors carry the place.
 io::Task<std::shared_ptr<BaseImage>> load_layout_image(Session& session, std::string place, oci::Platform platform);
+std::string layout_place_directory(const std::string& place);
 // Leaves the base images that this build has downloaded in the directory. Trouble is a warning.
 io::Task<void> keep_base_images(Session& session);
 

@@ -25,26 +25,6 @@ Task<Tree> fetch_url(Session& session, std::string url) {
   co_return tree;
 }
 
-Task<Tree> read_context(Session& session, std::string name, std::string value) {
-  if (auto git = parse_git_reference(value)) {
-    const bool keep = git->keep_git_dir.value_or(false);
-    std::string directory = fmt::format("{}/git{}", session.scratch_directory, session.next_checkout++);
-    std::string login = git_authorization(session.request.secrets, git->remote);
-    Tree tree =
-        co_await fetch_git_source(session.runtime, std::move(*git), keep, std::move(login), session.now, std::move(directory));
-    co_return tree;
-  }
-  if (is_download(value)) {
-    Tree tree = co_await fetch_url(session, std::move(value));
-    co_return tree;
-  }
-  // It obeys its own .dockerignore.
-  Context context(value, load_ignore_file(value + "/", value), "context " + name);
-  context.remember_in(session.file_memory.get());
-  Tree tree = co_await context.scan(session.runtime, "");
-  co_return tree;
-}
-
 Changes everything_in(const Tree& tree) {
   Changes changes;
   tree.walk("", [&changes](const std::string& path, const Node&) {
@@ -56,19 +36,55 @@ Changes everything_in(const Tree& tree) {
 
 }  // namespace
 
+std::optional<std::string> local_directory(const std::string& value) {
+  if (value.starts_with(layout_scheme)) return layout_place_directory(value.substr(layout_scheme.size()));
+  if (value.starts_with('/')) return value;
+  return std::nullopt;
+}
+
+void open_named_contexts(Session& session) {
+  for (const auto& [name, value] : session.request.named_contexts) {
+    if (!value.starts_with('/')) continue;
+    // It obeys its own .dockerignore.
+    const auto opened = session.named_contexts.try_emplace(name, value, load_ignore_file(value + "/", value), "context " + name);
+    opened.first->second.remember_in(session.file_memory.get());
+  }
+}
+
+Task<Tree> StageRunner::read_context(std::string name, std::string value) {
+  if (auto git = parse_git_reference(value)) {
+    const bool keep = git->keep_git_dir.value_or(false);
+    std::string directory = fmt::format("{}/git{}", session_.scratch_directory, session_.next_checkout++);
+    std::string login = git_authorization(session_.request.secrets, git->remote);
+    Tree tree =
+        co_await fetch_git_source(session_.runtime, std::move(*git), keep, std::move(login), session_.now, std::move(directory));
+    co_return tree;
+  }
+  if (is_download(value)) {
+    Tree tree = co_await fetch_url(session_, std::move(value));
+    co_return tree;
+  }
+  Tree tree = co_await session_.named_contexts.at(name).scan(session_.runtime, "");
+  co_return tree;
+}
+
 Task<StageResultPtr> StageRunner::load_context(Source source) {
   const std::string value = session_.request.named_contexts.at(source.context);
+  const auto reading = co_await root_.read();
   StageResultPtr result;
   std::exception_ptr failure;
   try {
     if (value.starts_with(layout_scheme)) {
-      const auto image = co_await load_layout_image(session_, value.substr(layout_scheme.size()), source.platform);
+      std::string place = value.substr(layout_scheme.size());
+      const std::string directory = layout_place_directory(place);
+      place.replace(0, directory.size(), root_.where(directory));
+      const auto image = co_await load_layout_image(session_, std::move(place), source.platform);
       result = result_of(*image, source.platform);
     } else {
       result = std::make_shared<StageResult>();
       result->config = scratch_config(session_.request.platform);
       result->format = session_.request.scratch_format;
-      result->tree = co_await read_context(session_, source.context, value);
+      result->tree = co_await read_context(source.context, value);
     }
   } catch (...) {
     failure = std::current_exception();
@@ -102,14 +118,6 @@ void StageRunner::add_context_layer(StageResult& stage) {
   Changes files = everything_in(*stage.tree);
   if (files.empty()) return;
   stage.layers.push_back(start_capture(session_, *stage.tree, std::move(files), stage.format)->layer);
-}
-
-std::set<std::string> local_contexts(const std::map<std::string, std::string>& named_contexts) {
-  std::set<std::string> paths;
-  for (const auto& context : named_contexts) {
-    if (context.second.starts_with('/')) paths.insert(context.second);
-  }
-  return paths;
 }
 
 }  // namespace kiln::engine

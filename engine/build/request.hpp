@@ -74,6 +74,7 @@ struct BuildRequest {
   std::vector<std::string> more_targets;                         // stages to build besides; the image is the first one's
   std::map<std::string, std::string> secrets;                    // --secret: id -> bytes
   std::map<std::string, std::string> ssh_agents;                 // --ssh: id -> an agent's socket
+  std::set<std::string> input_paths;                             // other files that were named; all read by now
   oci::Platform platform;
   bool platform_given = false;  // asked for; else the result is of its base's platform
   // -- output

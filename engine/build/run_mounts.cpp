@@ -270,7 +270,8 @@ Task<void> StageRunner::Steps::Mounts::open_caches() {
     if (in_place() && sharing == Mount::Sharing::shared) sharing = Mount::Sharing::locked;
     const std::string id = mount->mount.id;
     auto on_wait = [this, id] { session_.progress.message(fmt::format("waiting for the cache mount '{}', which is in use", id)); };
-    auto cache = co_await open_cache(session_.request.cache_mounts_directory, key_of(*mount), sharing, on_wait);
+    const std::string directory = steps_.runner_.root_.where(session_.request.cache_mounts_directory);
+    auto cache = co_await open_cache(directory, key_of(*mount), sharing, on_wait);
     if (!cache->filled() && session_.mounts) co_await session_.mounts->fetch(key_of(*mount), *cache);
     if (!cache->filled()) co_await fill_cache(*mount, *cache);
     if (session_.mounts) session_.mounts->note_use(key_of(*mount), *cache);
@@ -344,7 +345,7 @@ void StageRunner::Steps::Mounts::add_agent(const Mount& mount, SandboxMount plac
   }
   const std::string path = private_directory() + "/agent";
   const AgentProxy::Owner owner{mount.mode.value_or(0600), mount.uid.value_or(0), mount.gid.value_or(0)};
-  agents_.push_back(std::make_unique<AgentProxy>(session_.runtime, agent->second, path, owner));
+  agents_.push_back(std::make_unique<AgentProxy>(session_.runtime, steps_.runner_.root_.where(agent->second), path, owner));
   const bool named = std::any_of(request.environment.begin(), request.environment.end(),
                                  [](const std::string& entry) { return entry.starts_with("SSH_AUTH_SOCK="); });
   if (!named) request.environment.push_back("SSH_AUTH_SOCK=" + mount.target);

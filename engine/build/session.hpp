@@ -42,7 +42,8 @@ struct Session {
   std::unique_ptr<FileMemory> file_memory;          // of contexts, where there are keys; null: off
   std::unique_ptr<ContextReads> context_reads;      // for those keys; null: off
   std::optional<Context> context;
-  std::string dockerfile_name;  // for messages
+  std::map<std::string, Context> named_contexts;  // those that are directories
+  std::string dockerfile_name;                    // for messages
   std::string dockerfile_text;
   Plan plan;
   std::optional<SandboxChoice> sandbox;
@@ -79,6 +80,9 @@ struct Session {
   io::Task<void> stop_transfers(std::exception_ptr& failure);
   io::TaskGroup transfers;  // downloads, captures and uploads: joined before the manifest is pushed
 };
+
+// Opens the directories among the contexts that are named: from then on they may be moved.
+void open_named_contexts(Session& session);
 
 std::int64_t seconds_now();
 std::string created_text(std::int64_t seconds);  // RFC 3339

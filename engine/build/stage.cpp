@@ -188,97 +188,31 @@ Task<void> StageRunner::ensure_tree(StageResultPtr stage) {
   stage->tree = std::move(tree);
 }
 
-std::shared_ptr<Rootfs> StageRunner::new_rootfs(int index, RootfsShape shape, const std::string& directory) const {
-  const BuildRequest& request = session_.request;
-  std::set<std::string> paths =
-      protected_paths(session_.sandbox->kind, request.kiln_directory, request.ignore_var_run, request.ignore_paths);
-  if (shape == RootfsShape::in_place) paths.insert(root_keep_.begin(), root_keep_.end());
+std::shared_ptr<Rootfs> make_rootfs(Session& session, int index, RootfsShape shape, const std::string& directory,
+                                    std::set<std::string> protected_paths) {
   // The work directory's own name is random, which spreads builds over the disk.
-  const std::string& work = request.work_directory;
+  const std::string& work = session.request.work_directory;
   const std::string path = fmt::format("{}/rootfs{}{}", directory, index, work.substr(work.find_last_of("/-") + 1));
-  return std::make_shared<Rootfs>(session_.runtime, shape, path, std::move(paths));
+  return std::make_shared<Rootfs>(session.runtime, shape, path, std::move(protected_paths));
 }
 
-// In place there is one root for all. A stage that comes while another has it unpacks its base beside; else it has nothing yet.
-Task<void> StageRunner::make_rootfs(int index, StageResultPtr stage, RootfsShape shape) {
-  const bool in_place = shape == RootfsShape::in_place;
-  if (in_place && !container_root_) {
-    const BuildRequest& request = session_.request;
-    container_root_ = std::make_unique<ContainerRoot>(
-        session_.runtime, ContainerRoot::Settings{request.work_directory, request.kiln_directory, request.context_directory,
-                                                  request.pre_cleanup, request.cleanup, request.preserve_context});
-  }
-  while (in_place && root_holder_ && !in_place_) co_await in_place_free_.wait();
-  if (in_place && !(root_holder_ && container_root_->renames())) co_return;
-  stage->rootfs = new_rootfs(index, shape, in_place ? container_root_->directory() : session_.request.work_directory);
-  auto blobs = want_bytes(session_, stage->layers);
-  const PhaseClock::Activity unpacking(session_.clock, "unpack");
-  if (in_place) {
-    Tree prepared = co_await stage->rootfs->unpack_beside(std::move(blobs));
-    stage->tree = std::move(prepared);
-  } else {
-    Tree tree = co_await stage->rootfs->unpack(std::move(blobs));
-    stage->tree = std::move(tree);
-  }
-}
-
-// Waits for "/", has the files of the stage that had it moved aside, and moves in by renames what was unpacked beside, or unpacks.
-Task<void> StageRunner::take_root(int index, StageResultPtr stage) {
-  while (root_holder_ || root_readers_ > 0) co_await in_place_free_.wait();
-  root_holder_ = index;
-  co_await empty_root_for(index);
-  const bool prepared = stage->rootfs != nullptr;
-  if (!prepared) stage->rootfs = new_rootfs(index, RootfsShape::in_place, container_root_->directory());
-  in_place_ = stage->rootfs;
-  in_place_free_.notify_all();
-  auto blobs = want_bytes(session_, stage->layers);
-  const PhaseClock::Activity unpacking(session_.clock, "unpack");
-  if (prepared) {
-    co_await in_place_->move_in(*stage->tree);
-  } else {
-    Tree tree = co_await in_place_->unpack(std::move(blobs));
-    stage->tree = std::move(tree);
-  }
-}
-
-Task<void> StageRunner::empty_root_for(int index) {
-  const BuildRequest& request = session_.request;
-  if (!in_place_) {
-    root_keep_ = protected_paths(SandboxKind::in_place, request.kiln_directory, request.ignore_var_run, request.ignore_paths);
-    root_keep_.merge(paths_read_by_builds());
-    root_keep_.insert(request.cache_mounts_directory);
-    root_keep_.merge(caches_on_disk());
-    for (const auto& agent : request.ssh_agents) root_keep_.insert(agent.second);
-    root_keep_.merge(local_contexts(request.named_contexts));
-    co_await container_root_->take(root_keep_);
+// The base is unpacked while the sources run. "/" is taken only when they have.
+Task<void> StageRunner::unpack_base(int index, StageResultPtr stage, const ResolvedStage& resolved, const Sandbox& sandbox) {
+  const std::size_t first = demand_[index];
+  if (sandbox.shape() == RootfsShape::in_place) {
+    co_await root_.prepare(index, stage);
+    co_await wait_for_sources(resolved, first);
+    co_await root_.take(index, stage);
     co_return;
   }
-  if (!container_root_->renames()) {
-    throw io::Error(
-        io::ErrorKind::unsupported,
-        fmt::format("stage {} has a RUN, and the files of the one before need room on the container's own file system, to be moved "
-                    "there: {} and {} are on others",
-                    index, request.work_directory, request.kiln_directory));
-  }
-  root_moves_ = true;
-  co_await in_place_->move_aside();
-  root_moves_ = false;
-}
-
-// A directory of base images counts when it is one: the default's path may as well be the image's own.
-std::set<std::string> StageRunner::caches_on_disk() const {
-  const CacheSettings& settings = session_.request.cache;
-  std::set<std::string> paths;
-  if (const auto directory = layout_directory(settings.repository)) paths.insert(*directory);
-  const bool used = settings.keep_base_images || std::filesystem::exists(settings.directory + "/index.json");
-  if (!settings.directory.empty() && used) paths.insert(settings.directory);
-  return paths;
-}
-
-void StageRunner::release_root(int index) {
-  if (root_holder_ != index) return;
-  root_holder_.reset();
-  in_place_free_.notify_all();
+  const BuildRequest& request = session_.request;
+  std::set<std::string> paths =
+      protected_paths(sandbox.kind(), request.kiln_directory, request.ignore_var_run, request.ignore_paths);
+  stage->rootfs = make_rootfs(session_, index, sandbox.shape(), request.work_directory, std::move(paths));
+  auto blobs = want_bytes(session_, stage->layers);
+  const PhaseClock::Activity unpacking(session_.clock, "unpack");
+  Tree tree = co_await stage->rootfs->unpack(std::move(blobs));
+  stage->tree = std::move(tree);
 }
 
 Task<void> StageRunner::wait_for_sources(const ResolvedStage& resolved, std::size_t first) {
@@ -329,13 +263,7 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
     if (last_run > 0 || materialized) {
       const SandboxChoice* choice = co_await session_.choose_sandbox();
       sandbox = make_sandbox(session_.runtime, *choice);
-      co_await make_rootfs(index, stage, sandbox->shape());
-      // The base is unpacked while the sources run. "/" is taken only when they have: a stage that has it must not wait for one
-      // that needs it.
-      if (sandbox->shape() == RootfsShape::in_place) {
-        co_await wait_for_sources(resolved, first);
-        co_await take_root(index, stage);
-      }
+      co_await unpack_base(index, stage, resolved, *sandbox);
     } else {
       // Its one layer is captured at the end, and until then other stages' files must stay where they are.
       if (session_.request.single_snapshot) co_await wait_for_sources(resolved, first);
@@ -346,14 +274,12 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
   } catch (...) {
     failure = std::current_exception();
   }
-  release_root(index);
+  root_.release(index);
   if (failure) std::rethrow_exception(failure);
   co_return stage;
 }
 
 // Elsewhere all is below the work directory, which its owner throws away.
-Task<void> StageRunner::clean_up(bool failed) {
-  if (container_root_) co_await container_root_->give_back(root_keep_, failed);
-}
+Task<void> StageRunner::clean_up(bool failed) { co_await root_.give_back(failed); }
 
 }  // namespace kiln::engine

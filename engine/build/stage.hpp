@@ -13,12 +13,12 @@
 #include <vector>
 
 #include "engine/build/demand.hpp"
+#include "engine/build/in_place_root.hpp"
 #include "engine/build/layer_cache.hpp"
 #include "engine/build/layers.hpp"
 #include "engine/build/publisher.hpp"
 #include "engine/cache/explain.hpp"
 #include "engine/plan/resolve.hpp"
-#include "engine/rootfs/container_root.hpp"
 #include "engine/rootfs/rootfs.hpp"
 #include "engine/snapshot/detector.hpp"
 
@@ -42,8 +42,11 @@ using StageResultPtr = std::shared_ptr<StageResult>;
 
 // Of an image that no step has changed.
 StageResultPtr result_of(const BaseImage& image, const oci::Platform& platform);
-// The directories among named contexts.
-std::set<std::string> local_contexts(const std::map<std::string, std::string>& named_contexts);
+// The directory that a named context's value names: of files, or a layout.
+std::optional<std::string> local_directory(const std::string& value);
+// An empty root file system for a stage, in a directory of its own below `directory`.
+std::shared_ptr<Rootfs> make_rootfs(Session& session, int index, RootfsShape shape, const std::string& directory,
+                                    std::set<std::string> protected_paths);
 // A stage before it runs.
 struct PreparedStage {
   ResolvedStage resolved;
@@ -59,8 +62,7 @@ bool may_be_cached(const CacheSettings& settings, const Step& step);
 
 class StageRunner {
  public:
-  StageRunner(Session& session, Publisher& publisher)
-      : session_(session), publisher_(publisher), in_place_free_(session.runtime.executor()) {}
+  StageRunner(Session& session, Publisher& publisher) : session_(session), publisher_(publisher), root_(session) {}
 
   // Runs the target and what it needs; gives the target's result.
   io::Task<StageResultPtr> run();
@@ -98,16 +100,12 @@ class StageRunner {
   io::Task<StageResultPtr> outside_source(const Source& source);
   io::Task<StageResultPtr> load_outside(Source source);
   io::Task<StageResultPtr> load_context(Source source);
+  io::Task<Tree> read_context(std::string name, std::string value);
   io::Task<void> prepare_context_base(const PlannedStage& stage, StageInput& input, std::string& key);
   void add_context_layer(StageResult& stage);
   io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);
   io::Task<void> ensure_tree(StageResultPtr stage);
-  io::Task<void> make_rootfs(int index, StageResultPtr stage, RootfsShape shape);
-  io::Task<void> take_root(int index, StageResultPtr stage);
-  io::Task<void> empty_root_for(int index);
-  std::shared_ptr<Rootfs> new_rootfs(int index, RootfsShape shape, const std::string& directory) const;
-  std::set<std::string> caches_on_disk() const;
-  void release_root(int index);
+  io::Task<void> unpack_base(int index, StageResultPtr stage, const ResolvedStage& resolved, const Sandbox& sandbox);
 
   // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers
   // of the steps that need not run.
@@ -130,33 +128,14 @@ class StageRunner {
   class Steps;
   friend class Steps;
 
-  // In place, files of a stage that has run are read where it left them: as long as one of these lives, they are not moved.
-  // Whoever has one waits for no stage.
-  struct RootReading {
-    explicit RootReading(StageRunner& the_runner) : runner(the_runner) { ++runner.root_readers_; }
-    ~RootReading() {
-      --runner.root_readers_;
-      runner.in_place_free_.notify_all();
-    }
-    RootReading(const RootReading&) = delete;
-    RootReading& operator=(const RootReading&) = delete;
-    StageRunner& runner;
-  };
-
   Session& session_;
   Publisher& publisher_;
   std::map<int, std::unique_ptr<Pending<PreparedStage>>> prepared_;
   std::map<int, std::unique_ptr<Pending<StageResult>>> stages_;
   std::map<std::string, std::unique_ptr<Pending<StageResult>>> outside_;  // images and named contexts, each loaded once
   Demand demand_;
-  std::set<int> published_;                        // the target and the stages it is built on
-  std::unique_ptr<ContainerRoot> container_root_;  // in place
-  std::set<std::string> root_keep_;                // in place: what stays in "/" besides mounts
-  std::shared_ptr<Rootfs> in_place_;               // the stage whose files are in "/"
-  std::optional<int> root_holder_;                 // the stage that runs in "/"
-  int root_readers_ = 0;
-  bool root_moves_ = false;  // files are on their way out of "/"
-  io::Notify in_place_free_;
+  std::set<int> published_;  // the target and the stages it is built on
+  InPlaceRoot root_;
 };
 
 }  // namespace kiln::engine

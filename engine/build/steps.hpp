@@ -74,7 +74,7 @@ class StageRunner::Steps {
   std::set<std::string> touched_;
   std::unique_ptr<Detector> detector_;
   std::optional<std::chrono::nanoseconds> snapshot_took_;  // of the step that is running: arming and detecting
-  std::unique_ptr<RootReading> reading_;                   // in place, while files of another stage are read
+  std::unique_ptr<InPlaceRoot::Reading> reading_;          // in place, while files of another stage are read
   std::map<std::string, std::string> mount_copies_;        // sources of RUN --mount as files of their own, for later RUNs too
 };
 

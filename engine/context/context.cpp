@@ -69,7 +69,9 @@ io::Task<void> Context::scan_below(io::Runtime& runtime, std::string path) {
   }
   auto work = [this, path] {
     const std::shared_ptr<const KnownFiles> known = memory_ ? memory_->files() : nullptr;
-    const ContextRoot root{content_->directory.get(), directory_, &ignore_, file_system_, known.get()};
+    // The directory may have been moved since it was opened.
+    const int directory = content_->directory.get();
+    const ContextRoot root{directory, fmt::format("/proc/self/fd/{}", directory), &ignore_, file_system_, known.get()};
     return scan_context(root, path, std::min(io::usable_cores(), most_threads) - 1);
   };
   ScannedTree found = co_await io::offload(runtime.waiting(), work);

@@ -100,7 +100,7 @@ io::Task<void> ContainerRoot::take(std::set<std::string>& keep) {
 }
 
 void ContainerRoot::set_aside(std::set<std::string>& keep) {
-  move_context(keep);
+  for (const auto& path : settings_.given) move_given(path, keep);
   const ProtectedPaths paths(keep);
   const io::UniqueFd root = open_directory("/");
   if (settings_.pre_cleanup || !renames_) {
@@ -112,21 +112,32 @@ void ContainerRoot::set_aside(std::set<std::string>& keep) {
   move_tree(root.get(), open_directory(before).get(), paths, {});
 }
 
-// A directory that came with the container's image cannot be renamed on an overlay: then it stays, and is left alone.
-void ContainerRoot::move_context(std::set<std::string>& keep) {
-  const std::string& context = settings_.context_directory;
-  if (context.empty() || context == "/" || is_below(settings_.kiln_directory, context)) return;
+// A directory that came with the container's image cannot be renamed on an overlay, nor can one with a mount in it: then it stays,
+// and is left alone.
+void ContainerRoot::move_given(const std::string& path, std::set<std::string>& keep) {
+  const std::string relative = clean_path(path);
+  if (relative.empty() || is_below(settings_.kiln_directory, path)) return;
   const ProtectedPaths paths(keep);
-  const std::string relative = clean_path(context);
   if (paths.covers(relative)) return;
-  if (!paths.below(relative) && renames_ && rename(context.c_str(), (directory_ + "/context").c_str()) == 0) {
-    context_moved_ = true;
-    return;
+  const std::string directory = fmt::format("{}/given/{}", directory_, moved_.size());
+  const std::string place = directory + "/" + fs::path(relative).filename().string();
+  if (!paths.below(relative) && renames_) {
+    fs::create_directories(directory);
+    // What is not there may be made while the build runs, or has gone with its parent.
+    if (rename(path.c_str(), place.c_str()) == 0 || (errno == ENOENT && where(path) == path)) moved_["/" + relative] = place;
+    if (where(path) != path) return;
   }
   spdlog::warn(
-      "the context {} is a directory of the container and no mount: RUN sees it, and what RUN changes there is in no layer",
-      context);
+      "{} is in the container's own file system and cannot be moved: RUN sees it, and what RUN changes there is in no layer", path);
   keep.insert("/" + relative);
+}
+
+std::string ContainerRoot::where(const std::string& path) const {
+  const std::string clean = "/" + clean_path(path);
+  for (auto entry = moved_.rbegin(); entry != moved_.rend(); ++entry) {
+    if (is_below(clean, entry->first)) return entry->second + clean.substr(entry->first.size());
+  }
+  return path;
 }
 
 io::Task<void> ContainerRoot::give_back(std::set<std::string> keep, bool failed) {
@@ -153,12 +164,15 @@ void ContainerRoot::put_back(const std::set<std::string>& keep, bool failed) {
     move.replace = false;
     move_tree(open_directory(before).get(), root.get(), paths, move);
   }
-  if (!context_moved_) return;
-  context_moved_ = false;
-  const std::string context = "/" + clean_path(settings_.context_directory);
-  fs::create_directories(fs::path(context).parent_path());
-  if (access(context.c_str(), F_OK) == 0) fs::rename(context, directory_ + "/in-the-way");
-  fs::rename(directory_ + "/context", context);
+  for (const auto& [path, place] : std::exchange(moved_, {})) return_given(path, place);
+}
+
+void ContainerRoot::return_given(const std::string& path, const std::string& place) {
+  struct stat status{};
+  if (lstat(place.c_str(), &status) != 0) return;  // never made
+  fs::create_directories(fs::path(path).parent_path());
+  if (lstat(path.c_str(), &status) == 0) fs::rename(path, place + ".in-the-way");
+  fs::rename(place, path);
 }
 
 std::set<std::string> paths_read_by_builds() {
@@ -170,8 +184,6 @@ std::set<std::string> paths_read_by_builds() {
                            "AWS_SHARED_CREDENTIALS_FILE", "AZURE_FEDERATED_TOKEN_FILE", "SSL_CERT_FILE"}) {
     if (const char* path = std::getenv(name)) add(path);
   }
-  if (const char* directory = std::getenv("DOCKER_CONFIG")) add(std::string(directory) + "/config.json");
-  if (const char* home = std::getenv("HOME")) add(std::string(home) + "/.docker/config.json");
   const char* search = std::getenv("PATH");
   if (search && std::string_view(search).find("/busybox") != std::string_view::npos) add("/busybox");
   return paths;

@@ -77,6 +77,7 @@ void add_secret(engine::BuildRequest& request, const std::string& text) {
     bytes = value;
   } else {
     bytes = read_file(flag, *secret.file);
+    request.input_paths.insert(std::filesystem::absolute(*secret.file).lexically_normal());
   }
   if (bytes.size() > largest_secret) usage(fmt::format("{}: it has {} bytes; {} are allowed", flag, bytes.size(), largest_secret));
   if (!request.secrets.emplace(secret.id, std::move(bytes)).second) usage(fmt::format("{}: the id is used twice", flag));
