@@ -149,7 +149,8 @@ Task<bool> StageRunner::Steps::add_remote(const CopyStep& step, std::string sour
     }
     const bool keep = git->keep_git_dir.value_or(step.keep_git_dir);
     std::string directory = fmt::format("{}/git{}", session_.scratch_directory, session_.next_checkout++);
-    std::string login = git_authorization(session_.request.secrets, git->remote);
+    const auto reading = co_await runner_.root_.read();
+    GitLogin login = runner_.git_login(git->remote);
     const Tree tree = co_await fetch_git_source(session_.runtime, *git, keep, std::move(login), session_.now, std::move(directory));
     operation.copy_match(tree, {"", ""}, step.destination, IgnoreMatcher::from_patterns(step.excludes));
     co_return true;

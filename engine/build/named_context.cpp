@@ -1,5 +1,8 @@
 // Named contexts (--build-context): a directory, a git repository, a file from a URL or an image in a layout, for FROM, COPY --from
 // and a mount's from.
+#include <cstdlib>
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "engine/build/context_reads.hpp"
@@ -51,11 +54,20 @@ void open_named_contexts(Session& session) {
   }
 }
 
+GitLogin StageRunner::git_login(const std::string& remote) const {
+  const BuildRequest& request = session_.request;
+  GitLogin login = engine::git_login(request.secrets, request.ssh_agents, remote);
+  if (!login.agent.empty()) login.agent = root_.where(login.agent);
+  if (const char* home = std::getenv("HOME"))
+    login.home = std::filesystem::path(root_.where(std::string(home) + "/.ssh")).parent_path();
+  return login;
+}
+
 Task<Tree> StageRunner::read_context(std::string name, std::string value) {
   if (auto git = parse_git_reference(value)) {
     const bool keep = git->keep_git_dir.value_or(false);
     std::string directory = fmt::format("{}/git{}", session_.scratch_directory, session_.next_checkout++);
-    std::string login = git_authorization(session_.request.secrets, git->remote);
+    GitLogin login = git_login(git->remote);
     Tree tree =
         co_await fetch_git_source(session_.runtime, std::move(*git), keep, std::move(login), session_.now, std::move(directory));
     co_return tree;

@@ -18,6 +18,7 @@
 #include "engine/build/layers.hpp"
 #include "engine/build/publisher.hpp"
 #include "engine/cache/explain.hpp"
+#include "engine/context/git_program.hpp"
 #include "engine/plan/resolve.hpp"
 #include "engine/rootfs/rootfs.hpp"
 #include "engine/snapshot/detector.hpp"
@@ -101,6 +102,7 @@ class StageRunner {
   io::Task<StageResultPtr> load_outside(Source source);
   io::Task<StageResultPtr> load_context(Source source);
   io::Task<Tree> read_context(std::string name, std::string value);
+  GitLogin git_login(const std::string& remote) const;
   io::Task<void> prepare_context_base(const PlannedStage& stage, StageInput& input, std::string& key);
   void add_context_layer(StageResult& stage);
   io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);

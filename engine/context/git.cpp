@@ -31,14 +31,17 @@ bool says_yes(const RemoteContext& context, const std::string& key) {
   return option != context.git_options.end() && option->second == "true";
 }
 
-std::vector<std::string> git_environment(const GitPlace& place, const RemoteContext& context) {
+std::vector<std::string> git_environment(const RemoteContext& context) {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry; ++entry) variables.emplace_back(*entry);
   if (says_yes(context, "insecure-skip-tls")) variables.emplace_back("GIT_SSL_NO_VERIFY=1");
-  std::string authorization = context.authorization;
-  if (authorization.empty() && !place.login.empty()) authorization = io::http::basic_login(place.login);
-  if (!authorization.empty()) add_git_login(variables, place.url, authorization);
   return variables;
+}
+
+GitLogin login_for(const GitPlace& place, const RemoteContext& context) {
+  GitLogin login{context.authorization, context.ssh_agent, {}};
+  if (login.authorization.empty() && !place.login.empty()) login.authorization = io::http::basic_login(place.login);
+  return login;
 }
 
 // A server that cannot give less than everything gives everything.
@@ -65,6 +68,30 @@ Task<void> fetch_commit(const GitProgram& git, std::string url, std::string comm
 
 }  // namespace
 
+namespace {
+
+// By http or https, with the login that the URL or the environment has.
+void read_web_place(std::string url, GitPlace& place) {
+  if (url.starts_with("git://")) {
+    const std::string method = variable("GIT_PULL_METHOD");
+    if (!method.empty() && method != "https" && method != "http") {
+      throw io::Error(io::ErrorKind::usage, fmt::format("GIT_PULL_METHOD={}: it is https or http", method));
+    }
+    url = (method.empty() ? "https" : method) + url.substr(3);
+  }
+  const io::http::Url parsed = io::http::parse_url(url);
+  place.url = parsed.text();
+  place.login = io::http::percent_decode(parsed.user_info);
+  if (!place.login.empty() && place.login.find(':') == std::string::npos) place.login += ":";
+  if (const std::string token = variable("GIT_TOKEN"); !token.empty()) {
+    place.login = token + ":";
+  } else if (const std::string user = variable("GIT_USERNAME"); !user.empty()) {
+    place.login = user + ":" + variable("GIT_PASSWORD");
+  }
+}
+
+}  // namespace
+
 GitPlace parse_git_context(const std::string& context) {
   GitPlace place;
   std::string rest = context;
@@ -76,23 +103,12 @@ GitPlace parse_git_context(const std::string& context) {
       place.ref.resize(second);
     }
   }
-  if (rest.starts_with("git://")) {
-    const std::string method = variable("GIT_PULL_METHOD");
-    if (!method.empty() && method != "https" && method != "http") {
-      throw io::Error(io::ErrorKind::usage, fmt::format("GIT_PULL_METHOD={}: it is https or http", method));
-    }
-    rest = (method.empty() ? "https" : method) + rest.substr(3);
+  if (is_ssh(rest)) {
+    place.url = rest;
+  } else {
+    read_web_place(std::move(rest), place);
   }
-  const io::http::Url url = io::http::parse_url(rest);
-  place.url = url.text();
-  place.login = io::http::percent_decode(url.user_info);
-  if (!place.login.empty() && place.login.find(':') == std::string::npos) place.login += ":";
-  if (const std::string token = variable("GIT_TOKEN"); !token.empty()) {
-    place.login = token + ":";
-  } else if (const std::string user = variable("GIT_USERNAME"); !user.empty()) {
-    place.login = user + ":" + variable("GIT_PASSWORD");
-  }
-  for (const auto& name : {place.ref, place.commit}) {
+  for (const auto& name : {place.url, place.ref, place.commit}) {
     if (name.starts_with('-')) throw io::Error(io::ErrorKind::usage, fmt::format("context {}: '{}' is no ref", context, name));
   }
   return place;
@@ -116,7 +132,7 @@ void check_git_option(const std::string& key, const std::string& value) {
 Task<void> fetch_git(io::Runtime& runtime, const RemoteContext& context, std::string directory) {
   GitPlace place = parse_git_context(context.url);
   if (const auto branch = context.git_options.find("branch"); branch != context.git_options.end()) place.ref = branch->second;
-  const GitProgram git(runtime, directory, git_environment(place, context),
+  const GitProgram git(runtime, directory, git_environment(context), place.url, login_for(place, context),
                        fmt::format("context {}{}", place.url, place.ref.empty() ? "" : "#" + place.ref));
   const auto option = context.git_options.find("depth");
   const std::string depth = option == context.git_options.end() ? "1" : option->second;

@@ -7,9 +7,9 @@
 
 namespace kiln::engine {
 
-// Kaniko's forms: git://HOST/PATH[#REF[#COMMIT]], fetched by https unless GIT_PULL_METHOD=http. GIT_TOKEN, or GIT_USERNAME and
-// GIT_PASSWORD, log in to that server, where submodules may be, too; they reach git through its environment only. The checkout has
-// its .git, one commit deep unless
+// Kaniko's forms: git://HOST/PATH[#REF[#COMMIT]], fetched by https unless GIT_PULL_METHOD=http. ssh://HOST/PATH and
+// USER@HOST:PATH are fetched by ssh. Elsewhere GIT_TOKEN, or GIT_USERNAME and GIT_PASSWORD, log in to that server, where submodules
+// may be, too; they reach git through its environment only. The checkout has its .git, one commit deep unless
 // --git=depth says otherwise (0: everything).
 io::Task<void> fetch_git(io::Runtime& runtime, const RemoteContext& context, std::string directory);
 

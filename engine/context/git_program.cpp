@@ -9,6 +9,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "io/http/url.hpp"
 #include "io/process/child.hpp"
@@ -44,21 +45,48 @@ void add_certificates(std::vector<std::string>& environment, const std::string& 
   }
 }
 
-}  // namespace
-
-bool is_git_commit(const std::string& text) {
-  return (text.size() == 40 || text.size() == 64) &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
-}
-
-void add_git_login(std::vector<std::string>& environment, const std::string& url, const std::string& authorization) {
+// Has git send this header to the server of `url` (http or https), where submodules may be, too. As configuration in the
+// environment: no process list shows it.
+void add_authorization(std::vector<std::string>& environment, const std::string& url, const std::string& authorization) {
   const io::http::Url server = io::http::parse_url(url);
   environment.emplace_back("GIT_CONFIG_COUNT=1");
   environment.push_back(fmt::format("GIT_CONFIG_KEY_0=http.{}://{}/.extraHeader", server.scheme, server.authority()));
   environment.push_back("GIT_CONFIG_VALUE_0=Authorization: " + authorization);
 }
 
-GitProgram::GitProgram(io::Runtime& runtime, std::string directory, std::vector<std::string> environment, std::string what)
+void set_variable(std::vector<std::string>& environment, const std::string& name, const std::string& value) {
+  std::erase_if(environment, [&](const std::string& entry) { return entry.starts_with(name + "="); });
+  environment.push_back(name + "=" + value);
+}
+
+bool has_variable(const std::vector<std::string>& environment, const std::string& name) {
+  return std::any_of(environment.begin(), environment.end(), [&](const auto& entry) { return entry.starts_with(name + "="); });
+}
+
+}  // namespace
+
+bool is_scp_form(std::string_view text) {
+  const auto at = text.find('@');
+  const auto colon = text.find(':');
+  if (at == std::string_view::npos || colon == std::string_view::npos || at == 0 || colon < at + 2) return false;
+  const auto plain = [](std::string_view part, std::string_view more) {
+    return std::all_of(part.begin(), part.end(), [&](unsigned char c) {
+      return std::isalnum(c) != 0 || more.find(static_cast<char>(c)) != std::string_view::npos;
+    });
+  };
+  return plain(text.substr(0, at), "-_") && plain(text.substr(at + 1, colon - at - 1), "-.") &&
+         !text.substr(colon).starts_with("://");
+}
+
+bool is_ssh(std::string_view remote) { return remote.starts_with("ssh://") || is_scp_form(remote); }
+
+bool is_git_commit(const std::string& text) {
+  return (text.size() == 40 || text.size() == 64) &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
+GitProgram::GitProgram(io::Runtime& runtime, std::string directory, std::vector<std::string> environment, const std::string& remote,
+                       const GitLogin& login, std::string what)
     : runtime_(runtime),
       directory_(std::move(directory)),
       environment_(std::move(environment)),
@@ -67,13 +95,40 @@ GitProgram::GitProgram(io::Runtime& runtime, std::string directory, std::vector<
   environment_.emplace_back("GIT_TERMINAL_PROMPT=0");
   environment_.emplace_back("GIT_CONFIG_NOSYSTEM=1");
   add_certificates(environment_, bundled_);
+  if (!login.authorization.empty()) add_authorization(environment_, remote, login.authorization);
+  if (!login.agent.empty()) set_variable(environment_, "SSH_AUTH_SOCK", login.agent);
   if (bundled_.empty()) return;
   environment_.push_back("GIT_EXEC_PATH=" + bundled_);
   environment_.emplace_back("GIT_TEMPLATE_DIR=");
+  set_up_ssh(login, is_ssh(remote));
+}
+
+// As BuildKit does, a host is taken at its word where nothing says which key it has; a configuration of the user's own is left to
+// say what it wants. Submodules may be there by ssh, too.
+void GitProgram::set_up_ssh(const GitLogin& login, bool warn) {
+  if (has_variable(environment_, "GIT_SSH_COMMAND") || has_variable(environment_, "GIT_SSH")) return;
+  const char* variable = std::getenv("HOME");
+  const std::string home = !login.home.empty() ? login.home : variable ? variable : "/root";
+  set_variable(environment_, "HOME", home);
+  environment_.push_back("GIT_SSH=" + bundled_ + "/ssh");
+  environment_.emplace_back("GIT_SSH_VARIANT=ssh");
+  environment_.emplace_back("OPENSSL_CONF=/dev/null");
+  for (const char* name : {"known_hosts", "known_hosts2", "config"}) {
+    if (access(fmt::format("{}/.ssh/{}", home, name).c_str(), R_OK) == 0) return;
+  }
+  environment_.push_back(fmt::format("{}=1", ssh_trust_variable));
+  if (!warn) return;
+  spdlog::warn("{}: whatever key the host shows is trusted: there is no ~/.ssh/known_hosts (ssh-keyscan HOST writes one)", what_);
 }
 
 io::Error GitProgram::failure(const std::string& doing, const std::string& said) const {
-  return io::Error(io::ErrorKind::context, fmt::format("{}: git {}: {}", what_, doing, said));
+  std::string advice;
+  if (said.find("Host key verification failed") != std::string::npos) {
+    advice = "\n(~/.ssh/known_hosts has not this host's key, or another one; ssh-keyscan HOST tells what it is)";
+  } else if (said.find("Permission denied (publickey") != std::string::npos) {
+    advice = "\n(no key that the server takes: give an agent with --ssh default=SOCKET, or mount a key at ~/.ssh, mode 0400)";
+  }
+  return io::Error(io::ErrorKind::context, fmt::format("{}: git {}: {}{}", what_, doing, said, advice));
 }
 
 Task<GitProgram::Outcome> GitProgram::attempt(std::vector<std::string> arguments) const {

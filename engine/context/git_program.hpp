@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/base/error.hpp"
@@ -10,18 +11,30 @@
 
 namespace kiln::engine {
 
+// user@host:path, as ssh and scp read it.
+bool is_scp_form(std::string_view text);
+bool is_ssh(std::string_view remote);  // that, or an ssh:// URL
+
 // A full commit name, SHA-1 or SHA-256.
 bool is_git_commit(const std::string& text);
 
-// Has git send this Authorization header to the server of `url` (http or https), where submodules may be, too. As configuration in
-// the environment: no process list shows it.
-void add_git_login(std::vector<std::string>& environment, const std::string& url, const std::string& authorization);
+// How git gets at private repositories.
+struct GitLogin {
+  std::string authorization;  // the header's value, for http; empty: none
+  std::string agent;          // an ssh agent's socket (--ssh default); empty: SSH_AUTH_SOCK, where there is one
+  std::string home;           // whose .ssh has keys, known_hosts and config; empty: HOME
+};
+
+// Set for the image's ssh where no known_hosts says which keys its hosts have.
+inline constexpr const char* ssh_trust_variable = "KILN_SSH_TRUST_ANY_HOST";
 
 class GitProgram {
  public:
   // `environment`: all that git gets, besides what it needs to find its parts and the certificates that kiln trusts, and the order
   // to ask nobody anything. `what` is named in errors.
-  GitProgram(io::Runtime& runtime, std::string directory, std::vector<std::string> environment, std::string what);
+  // `remote` is where the login counts. Where git is ours, so is the ssh client.
+  GitProgram(io::Runtime& runtime, std::string directory, std::vector<std::string> environment, const std::string& remote,
+             const GitLogin& login, std::string what);
 
   struct Outcome {
     bool failed = false;
@@ -37,6 +50,8 @@ class GitProgram {
   io::Task<void> update_submodules(std::vector<std::string> depth) const;
 
  private:
+  void set_up_ssh(const GitLogin& login, bool warn);
+
   io::Runtime& runtime_;
   std::string directory_;
   std::vector<std::string> environment_;

@@ -12,6 +12,7 @@
 #include "engine/context/bucket.hpp"
 #include "engine/context/get.hpp"
 #include "engine/context/git.hpp"
+#include "engine/context/git_program.hpp"
 #include "engine/context/source_login.hpp"
 #include "engine/rootfs/content_copy.hpp"
 #include "engine/rootfs/disk_writer.hpp"
@@ -121,18 +122,20 @@ Task<void> fetch_archive(io::Runtime& runtime, io::http::Client& http, RemoteCon
 }
 
 bool is_git(const std::string& url) {
-  return url.starts_with("git://") || (url.starts_with("http") && url.substr(0, url.find('#')).ends_with(".git"));
+  return is_ssh(url) || url.starts_with("git://") || (url.starts_with("http") && url.substr(0, url.find('#')).ends_with(".git"));
 }
 
 }  // namespace
 
 bool is_remote_context(const std::string& context) {
+  if (is_ssh(context)) return true;
   const auto scheme = context.find("://");
   if (scheme == std::string::npos || context.starts_with("dir://")) return false;
   if (context.starts_with("tar://") || context.starts_with("https://") || is_git(context) || is_bucket(context)) return true;
-  throw io::Error(io::ErrorKind::unsupported,
-                  fmt::format("context {}: {}:// is not supported; directories, tar://, https://, git://, s3:// and gs:// are",
-                              context, context.substr(0, scheme)));
+  throw io::Error(
+      io::ErrorKind::unsupported,
+      fmt::format("context {}: {}:// is not supported; directories, tar://, https://, git://, ssh://, s3:// and gs:// are", context,
+                  context.substr(0, scheme)));
 }
 
 std::string context_authorization(const std::map<std::string, std::string>& secrets, const std::string& context) {

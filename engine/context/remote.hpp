@@ -11,13 +11,15 @@
 namespace kiln::engine {
 
 struct RemoteContext {
-  // tar://PATH, tar://stdin, https://HOST/ARCHIVE, git://HOST/PATH[#REF[#COMMIT]], https://HOST/PATH.git[#REF[#COMMIT]], buckets
-  // (bucket.hpp)
+  // tar://PATH, tar://stdin, https://HOST/ARCHIVE, git://HOST/PATH[#REF[#COMMIT]], https://HOST/PATH.git[#REF[#COMMIT]], the same
+  // by ssh (ssh://[USER@]HOST/PATH, USER@HOST:PATH), buckets (bucket.hpp)
   std::string url;
   std::string sub_path;  // the directory within it; empty: all
   std::map<std::string, std::string>
-      git_options;                 // Kaniko's --git: branch, single-branch, depth, recurse-submodules, insecure-skip-tls
-  std::string authorization = {};  // the value of the header; empty: for a git repository, what the environment says
+      git_options;  // Kaniko's --git: branch, single-branch, depth, recurse-submodules, insecure-skip-tls
+  // The value of the header; empty: for a git repository, what the environment says.
+  std::string authorization = {};
+  std::string ssh_agent = {};  // a socket, for a repository by ssh; empty: SSH_AUTH_SOCK
 };
 
 // True for what fetch_context takes; false for a path and dir://. Errors: io::Error(unsupported) naming the scheme of others.

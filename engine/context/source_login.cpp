@@ -39,6 +39,14 @@ std::string git_authorization(const std::map<std::string, std::string>& secrets,
   return "";
 }
 
+GitLogin git_login(const std::map<std::string, std::string>& secrets, const std::map<std::string, std::string>& agents,
+                   std::string_view remote) {
+  GitLogin login;
+  login.authorization = git_authorization(secrets, remote);
+  if (const auto agent = agents.find("default"); agent != agents.end()) login.agent = agent->second;
+  return login;
+}
+
 std::string download_authorization(const std::map<std::string, std::string>& secrets, std::string_view url) {
   if (secrets.empty() || !is_web(url)) return "";
   const std::string host = io::http::parse_url(url).authority();

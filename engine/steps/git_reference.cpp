@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/context/git_program.hpp"
 #include "engine/plan/path.hpp"
 #include "io/base/error.hpp"
 #include "io/http/url.hpp"
@@ -18,20 +19,6 @@ namespace {
 }
 
 bool is_web(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
-
-// user@host:path, as ssh and scp read it.
-bool is_scp_form(std::string_view text) {
-  const auto at = text.find('@');
-  const auto colon = text.find(':');
-  if (at == std::string_view::npos || colon == std::string_view::npos || at == 0 || colon < at + 2) return false;
-  const auto plain = [](std::string_view part, std::string_view more) {
-    return std::all_of(part.begin(), part.end(), [&](unsigned char c) {
-      return std::isalnum(c) != 0 || more.find(static_cast<char>(c)) != std::string_view::npos;
-    });
-  };
-  return plain(text.substr(0, at), "-_") && plain(text.substr(at + 1, colon - at - 1), "-.") &&
-         !text.substr(colon).starts_with("://");
-}
 
 bool boolean(std::string_view text, const std::string& key, const std::string& value) {
   if (value.empty() || value == "true" || value == "1") return true;

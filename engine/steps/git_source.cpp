@@ -20,9 +20,9 @@ using io::Task;
 // What git needs of ours and nothing else: no configuration but the repository's own, no other protocols.
 std::vector<std::string> git_environment() {
   std::vector<std::string> variables = {"GIT_CONFIG_GLOBAL=/dev/null", "GIT_ALLOW_PROTOCOL=http:https:ssh:git", "LC_ALL=C"};
-  constexpr auto kept =
-      std::to_array<const char*>({"PATH", "HOME", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-                                  "http_proxy", "https_proxy", "no_proxy", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"});
+  constexpr auto kept = std::to_array<const char*>({"PATH", "HOME", "USER", "SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND",
+                                                    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
+                                                    "no_proxy", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"});
   for (const char* name : kept) {
     if (const char* value = std::getenv(name)) variables.push_back(fmt::format("{}={}", name, value));
   }
@@ -67,12 +67,10 @@ Task<std::int64_t> commit_time(const GitProgram& git) {
 
 }  // namespace
 
-Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, std::string authorization,
-                            FileTime now, std::string directory) {
+Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, GitLogin login, FileTime now,
+                            std::string directory) {
   io::make_directories(directory);
-  std::vector<std::string> environment = git_environment();
-  if (!authorization.empty()) add_git_login(environment, reference.remote, authorization);
-  const GitProgram git(runtime, directory, std::move(environment), reference.remote);
+  const GitProgram git(runtime, directory, git_environment(), reference.remote, login, reference.remote);
   co_await check_out(git, reference);
   co_await check_commit(git, reference);
   if (reference.submodules) co_await git.update_submodules({"--depth=1"});

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/context/git_program.hpp"
 #include "engine/steps/git_reference.hpp"
 #include "engine/tree/tree.hpp"
 #include "io/http/client.hpp"
@@ -30,7 +31,7 @@ io::Task<std::optional<std::string>> download_version(io::http::Client& http, st
 // The files of a commit, fetched by the git program as shallow as the server can, below `directory` (made, and kept as long as
 // the Tree is used). Modes are 0644 and 0755, times `now` or the commit's. Without `keep_git_dir` there is no .git.
 // Errors: io::Error(context) with git's words; process when there is no git.
-io::Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, std::string authorization,
-                                FileTime now, std::string directory);
+io::Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, GitLogin login, FileTime now,
+                                std::string directory);
 
 }  // namespace kiln::engine

@@ -14,42 +14,9 @@ export KILN_FOREGROUND_CLEANUP=1
 chmod 755 "$WORK"
 start_registry "$WORK"
 
-# Bases without libraries, with musl's loader and with glibc's, whose /lib is a link as in Debian.
-glibc_tar() {
-  local root=$WORK/glibc-root
-  mkdir -p "$root"/{usr/bin,usr/lib/x86_64-linux-gnu,usr/lib64,etc}
-  ln -s usr/bin usr/lib usr/lib64 "$root"
-  cp /bin/dash "$root/bin/sh"
-  cp -L /lib/x86_64-linux-gnu/libc.so.6 "$root/lib/x86_64-linux-gnu/"
-  cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
-  echo root:x:0:0:root:/root:/bin/sh > "$root/etc/passwd"
-  tar -C "$root" --mtime=2024-01-02 -cf "$1" .
-}
-busybox_tar "$WORK/busybox.tar"
-glibc_tar "$WORK/glibc.tar"
-[ -f "$build/musl-base.tar" ] || "$here/pod/musl_base" "$build/musl-base.tar" > "$WORK/musl.log" 2>&1 || { cat "$WORK/musl.log"; exit 1; }
-cp "$build/musl-base.tar" "$WORK/musl.tar"
-for base in busybox musl glibc; do
-  layout_from_tar "$WORK/$base.tar" "$WORK/$base"
-  skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/$base:latest" "docker://$REGISTRY/library/$base:latest"
-done
-
-# The images, as a node unpacks them.
-KILN=$build "$here/../../tools/build-image" --oci "$WORK/images" > "$WORK/images.log" 2>&1 || { cat "$WORK/images.log"; exit 1; }
-for variant in executor debug slim warmer; do
-  skopeo copy --quiet "oci:$WORK/images/$variant" "oci:$WORK/tagged:$variant"
-  umoci unpack --image "$WORK/tagged:$variant" "$WORK/$variant" > /dev/null 2>&1
-  skopeo inspect --config --raw "oci:$WORK/images/$variant" > "$WORK/$variant.json"
-done
-# pod PROFILE VARIANT OPTIONS... [-- COMMAND...]
-pod() {
-  timeout 600 "$here/pod/run_in_pod" --profile "$1" --rootfs "$WORK/$2/rootfs" --image-config "$WORK/$2.json" --env container=pod \
-    --env KILN_FOREGROUND_CLEANUP=1 --bind "$WORK/context:/workspace:ro" --bind "$WORK/results:/results" "${@:3}"
-}
-
+source "$here/pod/images.sh"
 # A context, and things that a program must not load from the root it finds itself in.
-mkdir -p "$WORK/context/dir/deep" "$WORK"/context/hostile/{etc/ssl,usr/lib/ssl,usr/lib/x86_64-linux-gnu/gconv} "$WORK/results"
-chmod 777 "$WORK/results"
+mkdir -p "$WORK/context/dir/deep" "$WORK"/context/hostile/{etc/ssl,etc/ssh,usr/lib/ssl,usr/lib/x86_64-linux-gnu/gconv}
 cd "$WORK/context"
 echo hello > hello.txt && echo a > dir/a && echo b > dir/deep/b && ln -s a dir/link
 tar -cJf archive.tar.xz dir
@@ -62,6 +29,7 @@ echo /hijack.so > hostile/etc/ld.so.preload
 printf 'hosts: hijack files dns\npasswd: hijack\ngroup: hijack\nservices: hijack\n' > hostile/etc/nsswitch.conf
 printf 'openssl_conf = a\n[a]\nengines = b\nproviders = b\n[b]\nhijack = c\n[c]\nactivate = 1\nmodule = /hijack.so\ndynamic_path = /hijack.so\n' |
   tee hostile/etc/ssl/openssl.cnf > hostile/usr/lib/ssl/openssl.cnf
+printf 'Host *\n  ProxyCommand /bin/touch /results/hijacked\n' > hostile/etc/ssh/ssh_config
 echo 'module UTF-16// INTERNAL /hijack 1' > hostile/usr/lib/x86_64-linux-gnu/gconv/gconv-modules
 find . -exec touch -h -d '2024-03-04 05:06:07 UTC' {} +
 
@@ -72,7 +40,7 @@ else
   profiles="runtime-default unset crio userns restricted readonly memory"
   mapfile -t files < <(cd "$here/pod/dockerfiles" && ls)
 fi
-cp -r "$here/pod/dockerfiles" "$WORK/dockerfiles"
+cp "$here"/pod/dockerfiles/* "$WORK/dockerfiles"
 printf 'FROM busybox\nRUN echo left > /left-behind && rm -rf /bin/ls && exit 3\n' > "$WORK/dockerfiles/fails"
 
 for file in "${files[@]}"; do
@@ -137,16 +105,6 @@ check "slim: no directory, no docker config" config_is slim '[.config.WorkingDir
 check "warmer: entrypoint" config_is warmer '.config.Entrypoint' '["/kaniko/warmer"]'
 check "debug: shells" test -L "$WORK/debug/rootfs/bin/sh" -a -x "$WORK/debug/rootfs/busybox/sh"
 check "any user may write to /kaniko" same "$(stat -c %a "$WORK/executor/rootfs/kaniko" "$WORK/executor/rootfs/kaniko/.docker" | sort -u)" 777
-says() { grep -qzE -- "$1" "$2" || { cat "$2"; return 1; }; }
-# in_pod SCRIPT [OPTIONS...]: a shell script in the debug image in which `build` builds 03-run.
-in_pod() {
-  rm -rf "$WORK"/results/*
-  cat > "$WORK/results/script" <<SCRIPT
-build() { /kaniko/executor -f /dockerfiles/03-run -d "$REGISTRY/t/03-run:again" --registry-map docker.io=$REGISTRY --reproducible --digest-file /results/digest "\$@"; }
-$1
-SCRIPT
-  pod runtime-default debug --entrypoint "" --bind "$WORK/dockerfiles:/dockerfiles:ro" "${@:2}" -- /busybox/sh -e /results/script
-}
 expected=$(cat "$WORK/03-run.digest" 2> /dev/null || true)
 if [ -z "$expected" ]; then
   timeout 120 "$build/executor" -c "$WORK/context" -f "$WORK/dockerfiles/03-run" --no-push --registry-map "docker.io=$REGISTRY" --reproducible \
@@ -167,6 +125,29 @@ check "... and the image is the same" same "$(cat "$WORK/results/digest")" "$exp
 check "a context that is a plain directory survives" in_pod 'mkdir -p /src/app; echo FROM busybox > /src/app/Dockerfile; echo COPY f /f >> /src/app/Dockerfile; echo RUN test ! -e /src >> /src/app/Dockerfile; echo COPY f /src/app/ >> /src/app/Dockerfile
 echo RUN cat /src/app/f >> /src/app/Dockerfile; echo x > /src/app/f
 for i in 1 2; do /kaniko/executor -c /src/app --no-push --registry-map docker.io='"$REGISTRY"'; cat /src/app/f /src/app/Dockerfile; done'
+# Whatever a build is given, in the container's own root: no RUN sees it, no layer has it, and it is there afterwards, twice.
+cat > "$WORK/dockerfiles/given" <<'DOCKERFILE'
+FROM layout AS first
+COPY --from=one f /from-one
+RUN test ! -e /one && test ! -e /deep && test ! -e /layout && test ! -e /src && test ! -e /Dockerfile.given && test ! -e /key && test ! -e /mine
+RUN --mount=type=cache,target=/kept --mount=type=secret,id=key cat /run/secrets/key && echo more >> /kept/lines && cat /kept/lines > /lines
+RUN mkdir -p /one /root/.docker && echo image > /one/f && echo image > /root/.docker/config.json && echo image > /key && echo image > /Dockerfile.given
+FROM busybox
+COPY --from=first /lines /one /key /Dockerfile.given /root/.docker/config.json /all/
+COPY --from=two f /from-two
+COPY --from=layout bin/busybox /busybox
+RUN cat /from-two && test ! -e /one && test ! -e /deep && test ! -e /mine && mkdir -p /deep/two && echo image > /deep/two/f
+COPY f /from-context
+DOCKERFILE
+given='/kaniko/executor -c /src -f /Dockerfile.given --build-context one=/one --build-context two=/deep/two --build-context layout=oci-layout:///layout
+ --secret id=key,src=/key --cache-dir /mine/cache --no-push --tar-path /results/image.tar --registry-map docker.io='"$REGISTRY"
+check "what a build is given stays out of it" in_pod 'mkdir -p /one /deep/two /src /root/.docker /mine; for f in /one/f /deep/two/f /src/f /key; do echo given > $f; done; echo "{}" > /root/.docker/config.json
+cp -r /base /layout; cp /dockerfiles/given /Dockerfile.given
+for i in 1 2; do '"${given//$'\n'/ }"'; cat /one/f /deep/two/f /src/f /key /root/.docker/config.json > /results/left; grep -q image /results/left && exit 1
+ cmp /Dockerfile.given /dockerfiles/given; cmp /layout/index.json /base/index.json; test -d /mine/cache/kiln-cache-mounts; done' --bind "$WORK/busybox:/base:ro"
+layers() { tar -xOf "$WORK/results/image.tar" --wildcards '*.tar.gz' | tar -tzi | sort > "$WORK/names"; }
+check "... and of its layers" bash -c "$(declare -f layers); WORK='$WORK'; layers; grep -qx all/lines '$WORK/names' && ! grep -E '^(mine|src|layout|one|given)' '$WORK/names'"
+check "... its caches kept" bash -c "tar -xOf '$WORK/results/image.tar' --wildcards '*.tar.gz' | tar -xziO all/lines | grep -c more | grep -qx 2"
 check "a build that was killed leaves nothing behind" in_pod '/kaniko/executor -f /dockerfiles/16-daemons --no-push --registry-map docker.io='"$REGISTRY"' & pid=$!
 until ls -d /kaniko/kiln-*; do sleep 0.1; done; kill -9 $pid; wait $pid || true; build
 for i in $(seq 100); do ls -d /kaniko/kiln-* || exit 0; sleep 0.1; done; exit 1'
@@ -206,6 +187,47 @@ for variant in executor slim; do check "$variant: a git context" git_context "$v
 { cat "$WORK/dockerfiles/19-hostile-root" && printf 'ADD https://%s/part.git /added\nRUN cat /added/file\n' "$open_server"; } > "$WORK/dockerfiles/hostile-git"
 check "git among hostile files" in_pod '/kaniko/executor -f /dockerfiles/hostile-git --no-push --registry-map docker.io='"$REGISTRY"'; test ! -e /results/hijacked' \
   --bind "$WORK/ca.pem:/kaniko/ssl/certs/ca.pem:ro"
+
+# The same by ssh, with keys as a secret at /root/.ssh, in the container's own root, or in an agent.
+ssh_directory="$WORK/ssh"
+mkdir -p "$ssh_directory"/{server/.ssh,keys,empty}
+chmod 700 "$ssh_directory"/server{,/.ssh}
+dropbearkey -t ed25519 -f "$ssh_directory/host" > /dev/null 2>&1
+ssh-keygen -q -t ed25519 -N "" -f "$ssh_directory/keys/id_ed25519"
+cp "$ssh_directory/keys/id_ed25519.pub" "$ssh_directory/server/.ssh/authorized_keys"
+ssh_port=$(free_port)
+unshare -m bash -c "mount --bind '$ssh_directory/server' /root && exec dropbear -F -E -s -m -P '' -r '$ssh_directory/host' -p 127.0.0.1:$ssh_port" \
+  > "$WORK/ssh.log" 2>&1 &
+git_pids+=($!)
+wait_for_port "$ssh_port"
+dropbearkey -y -f "$ssh_directory/host" | sed -n "s/^\\(ssh-[^ ]* [^ ]*\\).*/[127.0.0.1]:$ssh_port \\1/p" > "$ssh_directory/keys/known_hosts"
+repository="ssh://root@127.0.0.1:$ssh_port$WORK/repositories/part.git"
+printf 'FROM busybox\nCOPY . /app\nRUN cat /app/file\n' > "$WORK/dockerfiles/ssh-context"
+printf 'FROM busybox\nRUN test ! -e /root/.ssh && mkdir /root/.ssh && echo mine > /root/.ssh/mine\nADD %s /added\nRUN cat /added/file /root/.ssh/mine && test ! -e /root/.ssh/id_ed25519\n' \
+  "$repository" > "$WORK/dockerfiles/ssh-add"
+ssh_context() { # ssh_context VARIANT
+  pod runtime-default "$1" --bind "$ssh_directory/keys:/root/.ssh:ro" --bind "$WORK/dockerfiles:/dockerfiles:ro" -- \
+    --context "$repository#refs/heads/main" --dockerfile /dockerfiles/ssh-context --no-push --registry-map "docker.io=$REGISTRY"
+}
+for variant in executor slim; do check "$variant: a context by ssh" ssh_context "$variant"; done
+keys='mkdir -p -m 700 /root/.ssh; cp /keys/* /root/.ssh; chmod 600 /root/.ssh/*'
+ssh_add='/kaniko/executor -f /dockerfiles/ssh-add --no-push --tar-path /results/image.tar --registry-map docker.io='"$REGISTRY"
+check "ADD by ssh, keys in the container" in_pod "$keys; $ssh_add; test -e /root/.ssh/id_ed25519; test ! -e /root/.ssh/mine" --bind "$ssh_directory/keys:/keys:ro"
+check "keys are in no layer" bash -c "tar -xOf '$WORK/results/image.tar' --wildcards '*.tar.gz' | tar -tzi > '$WORK/names' && grep -qx root/.ssh/mine '$WORK/names' && ! grep id_ed '$WORK/names'"
+check "an unknown host is trusted with a warning" in_pod "$keys; rm /root/.ssh/known_hosts; $ssh_add > /results/log 2>&1" --bind "$ssh_directory/keys:/keys:ro"
+check "... that says so" says "whatever key the host shows is trusted" "$WORK/results/log"
+check "a wrong host key is refused" in_pod "$keys; sed -i 's/AAAAI./AAAAIx/;s/.\\{6\\}\$/AAAAAA/' /root/.ssh/known_hosts; ! $ssh_add > /results/log 2>&1" --bind "$ssh_directory/keys:/keys:ro"
+check "... with what to do" says "Host key verification failed.*ssh-keyscan" "$WORK/results/log"
+check "no key is refused" in_pod "! $ssh_add > /results/log 2>&1"
+check "... with what to do" says "Permission denied \\(publickey\\).*--ssh default" "$WORK/results/log"
+eval "$(ssh-agent -a "$ssh_directory/agent" | grep -v echo)"
+git_pids+=("$SSH_AGENT_PID")
+ssh-add -q "$ssh_directory/keys/id_ed25519" 2> /dev/null
+unset SSH_AUTH_SOCK
+check "ADD by ssh with an agent" in_pod "$ssh_add --ssh default=/agent" --bind "$ssh_directory/agent:/agent"
+{ cat "$WORK/dockerfiles/19-hostile-root" && printf 'ADD %s /added\nRUN cat /added/file\n' "$repository"; } > "$WORK/dockerfiles/hostile-ssh"
+check "ssh among hostile files" in_pod '/kaniko/executor -f /dockerfiles/hostile-ssh --no-push --registry-map docker.io='"$REGISTRY"'; test ! -e /results/hijacked' \
+  --bind "$ssh_directory/keys:/root/.ssh:ro"
 
 # Full disks: the executor ends with a text that says which, and the next build works.
 printf 'FROM busybox\nRUN dd if=/dev/zero of=/big bs=1M count=400\n' > "$WORK/dockerfiles/fills"

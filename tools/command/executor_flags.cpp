@@ -21,7 +21,8 @@ constexpr auto flags = std::to_array<Flag>({
     // What is built
     {"context", 'c', text, "/workspace/",
      "build context: a directory, dir://PATH, tar://PATH, tar://stdin, https://ARCHIVE, git://HOST/PATH[#REF[#COMMIT]], "
-     "s3://BUCKET/KEY, gs://BUCKET/KEY, https://ACCOUNT.blob.core.windows.net/CONTAINER/BLOB"},
+     "USER@HOST:PATH or ssh:// with the same, s3://BUCKET/KEY, gs://BUCKET/KEY, "
+     "https://ACCOUNT.blob.core.windows.net/CONTAINER/BLOB"},
     {"context-sub-path", 0, text, "", "directory within the context, for contexts with a scheme"},
     {"bucket", 'b', text, "", "instead of --context: BUCKET/KEY of Google Cloud Storage, or a URL"},
     {"dockerfile", 'f', text, "Dockerfile", "Dockerfile, looked for here and then in the context; or an http(s):// URL"},

@@ -1,4 +1,4 @@
-// One program under several names: `kiln`, and `executor` and `warmer` as Kaniko's users call them.
+// One program under several names: `kiln`, `executor` and `warmer` as Kaniko's users call them, and the `ssh` of the image's git.
 #include <malloc.h>
 #include <netdb.h>
 #include <sys/stat.h>
@@ -16,6 +16,7 @@
 #include "tools/command/executor.hpp"
 #include "tools/command/kiln.hpp"
 #include "tools/command/logging.hpp"
+#include "tools/command/ssh_client.hpp"
 #include "tools/command/warmer.hpp"
 #include "tools/command/work_directory.hpp"
 
@@ -41,6 +42,7 @@ int run(int argc, char** argv) {
   const std::string name = std::filesystem::path(argv[0]).filename();
   if (name == "executor") return kiln::tools::executor_main(argc, argv);
   if (name == "warmer") return kiln::tools::warmer_main(argc, argv);
+  if (name == "ssh") return kiln::tools::ssh_main(argc, argv);
   return kiln::tools::kiln_main(argc, argv);
 }
 

@@ -24,6 +24,8 @@ TEST(GitContext, Forms) {
       {"git://host/a#main#0123", "https://host/a", "", "main", "0123"},
       {"git://tok%40en@host/a", "https://host/a", "tok@en:", "", ""},
       {"https://user:pass@host:8443/a.git", "https://host:8443/a.git", "user:pass", "", ""},
+      {"git@host:a/b.git#main#0123", "git@host:a/b.git", "", "main", "0123"},
+      {"ssh://git@host:2222/a/b", "ssh://git@host:2222/a/b", "", "", ""},
   };
   for (const auto& each : cases) {
     const GitPlace place = parse_git_context(each.text);
@@ -33,6 +35,7 @@ TEST(GitContext, Forms) {
     EXPECT_EQ(place.commit, each.commit) << each.text;
   }
   EXPECT_THROW(parse_git_context("git://host/a#--upload-pack=x"), io::Error);
+  EXPECT_THROW(parse_git_context("-oProxyCommand=x@host:y"), io::Error);
 }
 
 TEST(GitContext, Options) {
@@ -47,7 +50,7 @@ TEST(GitContext, Options) {
 
 TEST(RemoteContext, Schemes) {
   for (const char* text : {"tar:///x.tar.gz", "tar://stdin", "https://host/x.tar.gz", "git://host/x", "http://host/x.git#main",
-                           "s3://b/k", "gs://b", "https://a.blob.core.windows.net/c/b"}) {
+                           "s3://b/k", "gs://b", "https://a.blob.core.windows.net/c/b", "git@host:a/b.git", "ssh://host/x"}) {
     EXPECT_TRUE(is_remote_context(text)) << text;
   }
   for (const char* text : {"/x", ".", "dir:///x"}) EXPECT_FALSE(is_remote_context(text)) << text;
