@@ -90,6 +90,16 @@ Demand StageRunner::decide() const {
   return decide_demand(stages, session_.plan.targets);
 }
 
+void StageRunner::report_reused(const std::string& stage, const ResolvedStage& resolved, std::size_t number,
+                                Progress::StepEnd end) {
+  Progress::StepInfo info = Steps::info_of(session_, stage, resolved, number);
+  info.reused = true;
+  session_.progress.step_started(info);
+  Progress::StepOutcome outcome;
+  outcome.end = end;
+  session_.progress.step_finished(info.id, outcome);
+}
+
 // What nobody wants a layer of is told like what the cache has.
 void StageRunner::report_skipped(const Demand& demand) {
   for (const auto& [index, pending] : prepared_) {
@@ -97,9 +107,8 @@ void StageRunner::report_skipped(const Demand& demand) {
     const std::string& name = session_.plan.stages[static_cast<std::size_t>(index)].name;
     const PreparedStage& prepared = *pending->result;
     for (std::size_t i = 0; i < prepared.resolved.steps.size(); ++i) {
-      const Progress::StepInfo info = Steps::info_of(session_, name, prepared.resolved, i);
-      session_.progress.step_started(info);
-      session_.progress.step_finished(info.id, std::chrono::nanoseconds(0), i < prepared.cached.size() ? "cached" : "not needed");
+      report_reused(name, prepared.resolved, i,
+                    i < prepared.cached.size() ? Progress::StepEnd::cached : Progress::StepEnd::not_needed);
     }
   }
 }

@@ -165,7 +165,7 @@ Task<void> Publisher::push_to(Target& target, ImageLayerPtr layer, std::string m
   };
   co_await run_attempts(session_.request.registries.push_retries, attempt);
   ++session_.blobs_pushed;
-  session_.progress.transfer_finished(transfer, "");
+  session_.progress.transfer_finished(transfer, descriptor ? "" : blob->digest().hex().substr(0, 12));
 }
 
 Task<std::vector<std::string>> Publisher::push_image(const oci::Image& image) {

@@ -123,11 +123,20 @@ class Progress {
     std::string stage;  // name, or "stage-N"; empty when the file has one stage
     int index = 0;      // from 1, in its stage
     int count = 0;
-    std::string text;  // "RUN apt-get update", one line
+    std::string text;     // "RUN apt-get update", one line
+    bool reused = false;  // is not run: step_finished() comes at once
+  };
+  enum class StepEnd { done, cached, not_needed };
+  struct StepOutcome {
+    StepEnd end = StepEnd::done;
+    std::chrono::nanoseconds took{0};
+    std::size_t changes = 0;  // paths
+    std::uint64_t bytes = 0;  // of regular files among them
+    std::string detail = {};  // what else is worth knowing; may be empty
   };
   virtual void step_started(const StepInfo&) {}
   virtual void step_output(int /*step*/, int /*stream*/, std::string_view /*line*/) {}
-  virtual void step_finished(int /*step*/, std::chrono::nanoseconds /*took*/, std::string_view /*note*/) {}
+  virtual void step_finished(int /*step*/, const StepOutcome&) {}
   virtual void step_failed(int /*step*/, std::string_view /*error*/) {}
   // A transfer: pull or push of a blob, a capture. `total` 0: not known (yet).
   virtual void transfer_started(int /*id*/, std::string_view /*what*/, std::uint64_t /*total*/) {}

@@ -89,6 +89,7 @@ class StageRunner {
   io::Task<PreparedStagePtr> prepared_stage(int index);
   Demand decide() const;
   void report_skipped(const Demand& demand);
+  void report_reused(const std::string& stage, const ResolvedStage& resolved, std::size_t number, Progress::StepEnd end);
   io::Task<void> check_file();
   io::Task<void> run_and_publish(int index);
   io::Task<StageResultPtr> run_stage(int index);

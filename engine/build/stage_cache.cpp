@@ -247,9 +247,7 @@ std::vector<LayerCache::NewEntry> StageRunner::new_entries(int index) const {
 void StageRunner::take_cached(int index, StageResult& stage, const PreparedStage& prepared, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     const ImageLayerPtr& layer = prepared.cached[i];
-    const Progress::StepInfo info = Steps::info_of(session_, stage.name, prepared.resolved, i);
-    session_.progress.step_started(info);
-    session_.progress.step_finished(info.id, std::chrono::nanoseconds(0), "cached");
+    report_reused(stage.name, prepared.resolved, i, Progress::StepEnd::cached);
     stage.layers.push_back(layer);
     // The time of the build that made it: a build that finds everything gives the same image again.
     auto& entry = stage.config.history[prepared.resolved.steps[i].history];

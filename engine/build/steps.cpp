@@ -30,10 +30,6 @@ void refuse_file(const Tree& tree, const std::string& path) {
   }
 }
 
-std::string count_of(const Changes& changes) {
-  return fmt::format("{} {}", changes.size(), changes.size() == 1 ? "change" : "changes");
-}
-
 }  // namespace
 
 std::vector<Source> sources_of(const Step& step) {
@@ -92,7 +88,9 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
     if (entry.created.empty()) {
       entry.created = created_text(session_.request.single_snapshot ? seconds_now() : stage_->layers.back()->created);
     }
-    session_.progress.step_finished(info.id, std::chrono::steady_clock::now() - started, note_on(changes));
+    Progress::StepOutcome outcome = outcome_of(changes);
+    outcome.took = std::chrono::steady_clock::now() - started;
+    session_.progress.step_finished(info.id, outcome);
   } catch (...) {
     failure = io::as_error(std::current_exception());
   }
@@ -104,11 +102,18 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
   throw *failure;
 }
 
-// What a step's line in the log ends with.
-std::string StageRunner::Steps::note_on(const Changes& changes) const {
-  if (!snapshot_took_) return count_of(changes);
-  const double milliseconds = std::chrono::duration<double, std::milli>(*snapshot_took_).count();
-  return fmt::format("{}, {} snapshot {:.1f} ms", count_of(changes), detector_->name(), milliseconds);
+Progress::StepOutcome StageRunner::Steps::outcome_of(const Changes& changes) const {
+  Progress::StepOutcome outcome;
+  outcome.changes = changes.size();
+  for (const auto& change : changes) {
+    const auto node = change.kind == Change::Kind::put ? stage_->tree->find(change.path) : std::nullopt;
+    if (node && node->type == FileType::regular) outcome.bytes += node->size;
+  }
+  if (snapshot_took_) {
+    const double milliseconds = std::chrono::duration<double, std::milli>(*snapshot_took_).count();
+    outcome.detail = fmt::format("{} snapshot {:.1f} ms", detector_->name(), milliseconds);
+  }
+  return outcome;
 }
 
 // A layer for the step, or a note for the one layer at the end.

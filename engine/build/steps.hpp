@@ -54,7 +54,7 @@ class StageRunner::Steps {
   io::Task<UserDatabase> users();
   io::Task<std::string> read_text(const std::string& path);
   io::Task<CopyRules> rules_for(const CopyStep& step);
-  std::string note_on(const Changes& changes) const;
+  Progress::StepOutcome outcome_of(const Changes& changes) const;
   io::Task<void> record(const Changes& changes, std::size_t number);
   io::Task<void> capture(Changes changes, LayerCache::NewEntry entry);
   Changes accumulated() const;

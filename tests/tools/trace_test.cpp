@@ -21,7 +21,10 @@ TEST(Trace, SpansOfOneTrackDoNotOverlap) {
   trace.span("pull", "c", at(10), at(12));
   trace.span("push", "", at(1), at(2));
   trace.step_started({7, "app", 1, 2, "RUN \xff true"});
-  trace.step_finished(7, milliseconds(1), "3 changes");
+  engine::Progress::StepOutcome outcome;
+  outcome.changes = 3;
+  outcome.bytes = 1500;
+  trace.step_finished(7, outcome);
   const auto document = nlohmann::json::parse(trace.json());
   std::map<int, double> busy_until;
   std::map<std::string, int> spans;
@@ -34,7 +37,7 @@ TEST(Trace, SpansOfOneTrackDoNotOverlap) {
     EXPECT_GE(event["ts"].get<double>() + 1e-3, busy_until[track]);
     busy_until[track] = event["ts"].get<double>() + event["dur"].get<double>();
     ++spans[event["cat"]];
-    if (event["cat"] == "step") EXPECT_EQ(event["args"]["note"].get<std::string>(), "app: 3 changes");
+    if (event["cat"] == "step") EXPECT_EQ(event["args"]["note"].get<std::string>(), "app: 3 changes, 1.5 kB");
   }
   EXPECT_EQ(spans, (std::map<std::string, int>{{"pull", 3}, {"push", 1}, {"step", 1}}));
   EXPECT_EQ(tracks.size(), 4U);  // two for pulls

@@ -47,8 +47,8 @@ class LiveProgress final : public engine::Progress {
     steps_[step].last_line = printable(line);
     redraw(false);
   }
-  void step_finished(int step, std::chrono::nanoseconds took, std::string_view note) override {
-    say(fmt::format("{}  {:.1f}s, {}", steps_[step].text, std::chrono::duration<double>(took).count(), note));
+  void step_finished(int step, const StepOutcome& outcome) override {
+    say(fmt::format("{}  {:.1f}s, {}", steps_[step].text, std::chrono::duration<double>(outcome.took).count(), describe(outcome)));
     steps_.erase(step);
   }
   void step_failed(int step, std::string_view) override {

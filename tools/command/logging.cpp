@@ -35,7 +35,10 @@ std::string time_text(std::chrono::system_clock::time_point time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
 }
 
-// One JSON object a line: level, msg, time, as logrus writes it.
+// Of the line that this thread is logging; null: none.
+thread_local const LogFields* current_fields = nullptr;
+
+// One JSON object a line: level, msg, time, as logrus writes it; then the fields of an event.
 class JsonFormatter final : public spdlog::formatter {
  public:
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
@@ -43,6 +46,7 @@ class JsonFormatter final : public spdlog::formatter {
     line["level"] = name_of(message.level);
     line["msg"] = std::string(message.payload.data(), message.payload.size());
     line["time"] = time_text(message.time);
+    if (current_fields) line.update(*current_fields);
     const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     out.append(text.data(), text.data() + text.size());
   }
@@ -86,6 +90,15 @@ spdlog::level::level_enum level_of(const std::string& name) {
 }
 
 }  // namespace
+
+// Sinks write, and formatters run, on the thread that logs.
+void log_event(std::string_view event, LogFields fields, std::string_view text) {
+  LogFields all = {{"event", event}};
+  all.update(fields);
+  current_fields = &all;
+  spdlog::info("{}", text);
+  current_fields = nullptr;
+}
 
 LogSettings log_settings(const ParsedFlags& flags) {
   return {flags.text("verbosity"), flags.text("log-format"), flags.boolean("log-timestamp")};

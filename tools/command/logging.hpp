@@ -2,6 +2,9 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
 
 #include "tools/command/flags.hpp"
 
@@ -15,6 +18,11 @@ struct LogSettings {
 
 // What --verbosity, --log-format and --log-timestamp say.
 LogSettings log_settings(const ParsedFlags& flags);
+
+// A line at level info that the text formats show as `text`. JSON has it as "msg" after "level", then "time" and "event", then the
+// fields: programs may rely on these names.
+using LogFields = nlohmann::ordered_json;
+void log_event(std::string_view event, LogFields fields, std::string_view text);
 
 // Errors: io::Error(usage) naming the flag.
 void set_up_logging(const LogSettings& settings);

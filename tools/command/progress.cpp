@@ -1,11 +1,15 @@
 #include "tools/command/progress.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <map>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+
+#include "tools/command/logging.hpp"
 
 namespace kiln::tools {
 
@@ -25,17 +29,37 @@ std::string shortened(const std::string& text) {
   return text.size() <= longest ? text : text.substr(0, longest) + "...";
 }
 
-// One line a step, when it has ended. A RUN has one when it begins, too: its output follows.
+std::string_view name_of(engine::Progress::StepEnd end) {
+  switch (end) {
+    case engine::Progress::StepEnd::done: return "done";
+    case engine::Progress::StepEnd::cached: return "cached";
+    default: return "not needed";
+  }
+}
+
+// One line a step, when it has ended. A RUN that runs has one when it begins, too: its output follows.
 class PlainProgress final : public engine::Progress {
  public:
   void step_started(const StepInfo& step) override {
-    Step& known = steps_[step.id];
-    known = {label_of(step), step.text};
-    if (step.text.starts_with("RUN")) spdlog::info("{} {}", known.label, known.text);
+    const Step& known = steps_[step.id] = {label_of(step), step.text, fields_of(step)};
+    if (!step.reused && step.text.starts_with("RUN"))
+      log_event("step_started", known.fields, fmt::format("{} {}", known.label, known.text));
   }
-  void step_output(int step, int, std::string_view line) override { spdlog::info("{} | {}", steps_[step].label, line); }
-  void step_finished(int step, std::chrono::nanoseconds took, std::string_view note) override {
-    spdlog::info("{} {}: {:.2f} s, {}", steps_[step].label, shortened(steps_[step].text), seconds(took), note);
+  void step_output(int step, int stream, std::string_view line) override {
+    const Step& known = steps_[step];
+    LogFields fields = known.fields;
+    fields["stream"] = stream == 2 ? "stderr" : "stdout";
+    fields["line"] = line;
+    log_event("output", std::move(fields), fmt::format("{} | {}", known.label, line));
+  }
+  void step_finished(int step, const StepOutcome& outcome) override {
+    Step& known = steps_[step];
+    known.fields["end"] = name_of(outcome.end);
+    known.fields["seconds"] = seconds(outcome.took);
+    known.fields["changes"] = outcome.changes;
+    known.fields["bytes"] = outcome.bytes;
+    log_event("step", std::move(known.fields),
+              fmt::format("{} {}: {:.2f} s, {}", known.label, shortened(known.text), seconds(outcome.took), describe(outcome)));
     steps_.erase(step);
   }
   void step_failed(int step, std::string_view) override { steps_.erase(step); }
@@ -43,9 +67,12 @@ class PlainProgress final : public engine::Progress {
     transfers_[id] = {std::string(what), 0, Clock::now()};
   }
   void transfer_advanced(int id, std::uint64_t bytes) override { transfers_[id].bytes += bytes; }
-  void transfer_finished(int id, std::string_view) override {
+  void transfer_finished(int id, std::string_view note) override {
     const Transfer& transfer = transfers_[id];
-    spdlog::info("{}: {}", transfer.what, human_speed(transfer.bytes, Clock::now() - transfer.started));
+    const auto took = Clock::now() - transfer.started;
+    const std::string what = note.empty() ? transfer.what : fmt::format("{}, {}", transfer.what, note);
+    log_event("transfer", {{"what", what}, {"bytes", transfer.bytes}, {"seconds", seconds(took)}},
+              fmt::format("{}: {}", what, human_speed(transfer.bytes, took)));
     transfers_.erase(id);
   }
   void plan(std::string_view text) override {
@@ -58,7 +85,11 @@ class PlainProgress final : public engine::Progress {
   struct Step {
     std::string label;
     std::string text;
+    LogFields fields;
   };
+  static LogFields fields_of(const StepInfo& step) {
+    return {{"stage", step.stage}, {"step", step.index}, {"steps", step.count}, {"instruction", step.text}};
+  }
   struct Transfer {
     std::string what;
     std::uint64_t bytes = 0;
@@ -83,31 +114,76 @@ std::string human_speed(std::uint64_t bytes, std::chrono::nanoseconds took) {
   return fmt::format("{} in {:.2f} s, {}/s", human_bytes(bytes), seconds(took), human_bytes(speed));
 }
 
+std::string describe(const engine::Progress::StepOutcome& outcome) {
+  if (outcome.end != engine::Progress::StepEnd::done) return std::string(name_of(outcome.end));
+  std::string text = fmt::format("{} {}", outcome.changes, outcome.changes == 1 ? "change" : "changes");
+  if (outcome.bytes > 0) text += ", " + human_bytes(outcome.bytes);
+  if (!outcome.detail.empty()) text += ", " + outcome.detail;
+  return text;
+}
+
 std::unique_ptr<engine::Progress> make_plain_progress() { return std::make_unique<PlainProgress>(); }
 
+namespace {
+
+engine::Phase phase_of(const engine::BuildResult& result, std::string_view name) {
+  const auto found = std::ranges::find(result.phases, name, &engine::Phase::name);
+  return found == result.phases.end() ? engine::Phase() : *found;
+}
+
+void log_transfers(const engine::BuildResult& result) {
+  const engine::Phase pull = phase_of(result, "pull"), push = phase_of(result, "push");
+  if (result.bytes_pulled > 0) {
+    log_event("pull", {{"bytes", result.bytes_pulled}, {"seconds", seconds(pull.took)}},
+              fmt::format("pull: {}", human_speed(result.bytes_pulled, pull.took)));
+  }
+  if (result.pushed.empty()) return;
+  const std::string sent = result.bytes_pushed > 0 ? human_speed(result.bytes_pushed, push.took) : "no layers";
+  log_event("push",
+            {{"bytes", result.bytes_pushed},
+             {"seconds", seconds(push.took)},
+             {"sent", result.blobs_pushed},
+             {"mounted", result.blobs_mounted},
+             {"present", result.blobs_present}},
+            fmt::format("push: {}; {} blobs sent, {} mounted, {} there already", sent, result.blobs_pushed, result.blobs_mounted,
+                        result.blobs_present));
+}
+
+void log_time(const engine::BuildResult& result) {
+  std::string text;
+  LogFields times = LogFields::object();
+  for (const auto& phase : result.phases) {
+    times[phase.name] = seconds(phase.took);
+    if (phase.took < std::chrono::milliseconds(5) && phase.bytes == 0) continue;
+    text += fmt::format("{}{} {:.2f} s", text.empty() ? "" : ", ", phase.name, seconds(phase.took));
+    if (phase.bytes > 0) text += fmt::format(" ({})", human_bytes(phase.bytes));
+  }
+  log_event("time", {{"seconds", seconds(result.took)}, {"phases", std::move(times)}},
+            fmt::format("time: {:.2f} s; side by side: {}", seconds(result.took), text));
+  log_event("memory", {{"peak_bytes", result.peak_memory}}, fmt::format("peak memory: {}", human_bytes(result.peak_memory)));
+}
+
+}  // namespace
+
 void log_summary(const engine::BuildResult& result) {
-  const auto phase_of = [&](std::string_view name) {
-    const auto found = std::ranges::find(result.phases, name, &engine::Phase::name);
-    return found == result.phases.end() ? engine::Phase() : *found;
-  };
-  for (const auto& name : result.pushed) spdlog::info("pushed {}", name);
-  spdlog::info("digest {}", result.manifest_digest.text());
+  const std::string digest = result.manifest_digest.text();
+  for (const auto& name : result.pushed) log_event("pushed", {{"image", name}, {"digest", digest}}, "pushed " + name);
+  log_event("digest", {{"digest", digest}}, "digest " + digest);
   std::uint64_t size = 0;
   for (const auto& layer : result.layers) size += layer.size;
-  spdlog::info("image: {} layers, {} of them new, {} compressed", result.layers.size(), result.layers_new, human_bytes(size));
-  if (result.bytes_pulled > 0) spdlog::info("pull: {}", human_speed(result.bytes_pulled, phase_of("pull").took));
-  if (!result.pushed.empty()) {
-    spdlog::info("push: {}; {} blobs sent, {} mounted, {} there already", human_speed(result.bytes_pushed, phase_of("push").took),
-                 result.blobs_pushed, result.blobs_mounted, result.blobs_present);
-  }
-  std::string phases;
-  for (const auto& phase : result.phases) {
-    if (phase.took < std::chrono::milliseconds(5) && phase.bytes == 0) continue;
-    phases += fmt::format("{}{} {:.2f} s", phases.empty() ? "" : ", ", phase.name, seconds(phase.took));
-    if (phase.bytes > 0) phases += fmt::format(" ({})", human_bytes(phase.bytes));
-  }
-  spdlog::info("time: {:.2f} s; side by side: {}", seconds(result.took), phases);
-  spdlog::info("peak memory: {}", human_bytes(result.peak_memory));
+  log_event(
+      "image", {{"layers", result.layers.size()}, {"new", result.layers_new}, {"bytes", size}},
+      fmt::format("image: {} layers, {} of them new, {} compressed", result.layers.size(), result.layers_new, human_bytes(size)));
+  log_transfers(result);
+  log_time(result);
+}
+
+void log_failure(std::chrono::nanoseconds took) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const std::uint64_t peak = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  log_event("failed", {{"seconds", seconds(took)}, {"peak_bytes", peak}},
+            fmt::format("failed after {:.2f} s; peak memory: {}", seconds(took), human_bytes(peak)));
 }
 
 }  // namespace kiln::tools

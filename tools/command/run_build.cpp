@@ -136,13 +136,17 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
   options.memory_budget = settings.memory_budget;
   io::Runtime runtime(options);
   engine::BuildResult result;
-  {
+  const auto started = std::chrono::steady_clock::now();
+  try {
     auto progress = settings.live ? make_live_progress() : make_plain_progress();
     if (settings.trace_file.empty()) {
       runtime.run(build_into(runtime, std::move(request), settings, *progress, result));
     } else {
       build_traced(runtime, std::move(request), settings, std::move(progress), result);
     }
+  } catch (const io::Error&) {
+    log_failure(std::chrono::steady_clock::now() - started);
+    throw;
   }
   if (builds) log_summary(result);
   return result;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/base/error.hpp"
+#include "tools/command/progress.hpp"
 
 namespace kiln::tools {
 
@@ -30,9 +31,9 @@ void TraceRecorder::step_started(const StepInfo& step) {
   inner_->step_started(step);
 }
 
-void TraceRecorder::step_finished(int step, std::chrono::nanoseconds took, std::string_view note) {
-  end_step(step, note);
-  inner_->step_finished(step, took, note);
+void TraceRecorder::step_finished(int step, const StepOutcome& outcome) {
+  end_step(step, describe(outcome));
+  inner_->step_finished(step, outcome);
 }
 
 void TraceRecorder::step_failed(int step, std::string_view error) {

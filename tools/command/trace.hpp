@@ -19,7 +19,7 @@ class TraceRecorder final : public engine::Progress {
 
   void step_started(const StepInfo& step) override;
   void step_output(int step, int stream, std::string_view line) override { inner_->step_output(step, stream, line); }
-  void step_finished(int step, std::chrono::nanoseconds took, std::string_view note) override;
+  void step_finished(int step, const StepOutcome& outcome) override;
   void step_failed(int step, std::string_view error) override;
   void transfer_started(int id, std::string_view what, std::uint64_t total) override { inner_->transfer_started(id, what, total); }
   void transfer_advanced(int id, std::uint64_t bytes) override { inner_->transfer_advanced(id, bytes); }
