@@ -238,6 +238,29 @@ printf 'FROM busybox\nCOPY large /large\nRUN true\n' > "$WORK/dockerfiles/large"
 check "a COPY that does not fit" in_pod 'code=0; /kaniko/executor -f /dockerfiles/large --no-push --registry-map docker.io='"$REGISTRY"' > /results/log 2>&1 || code=$?; test $code != 0; build' --root-size 50000000
 check "is told with the room that is left" says "No space left on device.*MB left of.*emptyDir" "$WORK/results/log"
 
+# Much data in the 256 MiB of a container: a file of 3 GB from the context, 1 GB and a sparse file of 3 GB that a RUN writes.
+large_data() {
+  mkdir -p "$WORK/much"
+  openssl enc -aes-128-ctr -pass pass:x -nosalt < /dev/zero 2> /dev/null | head -c 3000000000 > "$WORK/much/data" || true
+  printf 'FROM busybox\nCOPY data /data\nRUN dd if=/data of=/copy bs=1M count=1000 && dd if=/dev/zero of=/sparse bs=1 count=0 seek=3G && rm /data\n' > "$WORK/much/Dockerfile"
+  rm -rf "$WORK"/results/*
+  WORKSPACE="$WORK/much" pod memory executor -- -d "$REGISTRY/t/much:v1" --registry-map "docker.io=$REGISTRY" --log-format json > "$WORK/much.log" 2>&1 || { cat "$WORK/much.log"; return 1; }
+}
+# Of layer N (from 0) of that image, the file NAME.
+file_of_layer() {
+  local digest
+  digest=$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/t/much:v1" | jq -r ".layers[$1].digest")
+  curl -s "http://$REGISTRY/v2/t/much/blobs/$digest" | gzip -dc | tar -xO "$2" | sha256sum
+}
+if [ "$form" = full ]; then
+  check "3 GB in a container of 256 MiB" large_data
+  check "... kiln stays below half of it" bash -c "jq -s -e 'map(select(.event == \"memory\"))[0].peak_bytes < 134217728' '$WORK/much.log'"
+  check "... the file of the context" same "$(file_of_layer 1 data)" "$(sha256sum < "$WORK/much/data")"
+  check "... what RUN wrote" same "$(file_of_layer 2 copy)" "$(head -c 1048576000 "$WORK/much/data" | sha256sum)"
+  check "... the sparse file" same "$(file_of_layer 2 sparse)" "$(head -c 3221225472 /dev/zero | sha256sum)"
+  rm -rf "$WORK/much"
+fi
+
 # The pod manifests, against Kubernetes' schemas: npm packages, installed once for a build directory.
 mkdir -p "$build/npm"
 cp "$here/pod/package.json" "$here/pod/package-lock.json" "$build/npm"
