@@ -23,7 +23,6 @@ std::set<std::string> given_paths(const BuildRequest& request) {
   std::set<std::string> paths = request.input_paths;
   if (!request.context_directory.empty()) paths.insert(request.context_directory);
   paths.insert(request.dockerfile_path);
-  paths.insert(request.cache_mounts_directory);
   for (const auto& agent : request.ssh_agents) paths.insert(agent.second);
   for (const auto& context : request.named_contexts) {
     if (const auto directory = local_directory(context.second)) paths.insert(*directory);
@@ -128,6 +127,8 @@ void InPlaceRoot::keep_caches() {
   if (const auto directory = layout_directory(cache.repository)) caches.insert(*directory);
   const bool has_images = cache.keep_base_images || std::filesystem::exists(cache.directory + "/index.json");
   if (!cache.directory.empty() && has_images) caches.insert(cache.directory);
+  const std::string& mounts = session_.request.cache_mounts_directory;
+  if (std::filesystem::exists(mounts)) caches.insert(mounts);
   for (const auto& path : caches) {
     if (!ProtectedPaths(keep_).covers(clean_path(path))) {
       spdlog::warn(
@@ -136,6 +137,7 @@ void InPlaceRoot::keep_caches() {
     }
     keep_.insert(path);
   }
+  keep_.insert(mounts);
 }
 
 }  // namespace kiln::engine

@@ -270,8 +270,7 @@ Task<void> StageRunner::Steps::Mounts::open_caches() {
     if (in_place() && sharing == Mount::Sharing::shared) sharing = Mount::Sharing::locked;
     const std::string id = mount->mount.id;
     auto on_wait = [this, id] { session_.progress.message(fmt::format("waiting for the cache mount '{}', which is in use", id)); };
-    const std::string directory = steps_.runner_.root_.where(session_.request.cache_mounts_directory);
-    auto cache = co_await open_cache(directory, key_of(*mount), sharing, on_wait);
+    auto cache = co_await open_cache(session_.request.cache_mounts_directory, key_of(*mount), sharing, on_wait);
     if (!cache->filled() && session_.mounts) co_await session_.mounts->fetch(key_of(*mount), *cache);
     if (!cache->filled()) co_await fill_cache(*mount, *cache);
     if (session_.mounts) session_.mounts->note_use(key_of(*mount), *cache);

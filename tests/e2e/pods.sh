@@ -129,14 +129,14 @@ for i in 1 2; do /kaniko/executor -c /src/app --no-push --registry-map docker.io
 cat > "$WORK/dockerfiles/given" <<'DOCKERFILE'
 FROM layout AS first
 COPY --from=one f /from-one
-RUN test ! -e /one && test ! -e /deep && test ! -e /layout && test ! -e /src && test ! -e /Dockerfile.given && test ! -e /key && test ! -e /mine
+RUN test ! -e /one && test ! -e /deep && test ! -e /layout && test ! -e /src && test ! -e /Dockerfile.given && test ! -e /key
 RUN --mount=type=cache,target=/kept --mount=type=secret,id=key cat /run/secrets/key && echo more >> /kept/lines && cat /kept/lines > /lines
 RUN mkdir -p /one /root/.docker && echo image > /one/f && echo image > /root/.docker/config.json && echo image > /key && echo image > /Dockerfile.given
 FROM busybox
 COPY --from=first /lines /one /key /Dockerfile.given /root/.docker/config.json /all/
 COPY --from=two f /from-two
 COPY --from=layout bin/busybox /busybox
-RUN cat /from-two && test ! -e /one && test ! -e /deep && test ! -e /mine && mkdir -p /deep/two && echo image > /deep/two/f
+RUN cat /from-two && test ! -e /one && test ! -e /deep && mkdir -p /deep/two && echo image > /deep/two/f
 COPY f /from-context
 DOCKERFILE
 given='/kaniko/executor -c /src -f /Dockerfile.given --build-context one=/one --build-context two=/deep/two --build-context layout=oci-layout:///layout
