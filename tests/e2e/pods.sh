@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The executor image, built by kiln, in containers with the rights of different pods: the same Dockerfiles must give the same images
-# everywhere, or be refused with a text that says why. Usage: tests/e2e/pods.sh BUILD-DIRECTORY [short]
+# everywhere, or be refused with a text that says why. Usage: tests/e2e/pods.sh BUILD-DIRECTORY [short|large]
 # All builds of a profile run one after another in one container, a failing one between them.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -252,7 +252,7 @@ file_of_layer() {
   digest=$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/t/much:v1" | jq -r ".layers[$1].digest")
   curl -s "http://$REGISTRY/v2/t/much/blobs/$digest" | gzip -dc | tar -xO "$2" | sha256sum
 }
-if [ "$form" = full ]; then
+if [ "$form" = large ]; then
   check "3 GB in a container of 256 MiB" large_data
   check "... kiln stays below half of it" bash -c "jq -s -e 'map(select(.event == \"memory\"))[0].peak_bytes < 134217728' '$WORK/much.log'"
   check "... the file of the context" same "$(file_of_layer 1 data)" "$(sha256sum < "$WORK/much/data")"
