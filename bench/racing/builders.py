@@ -18,15 +18,18 @@ class Run:
 
 
 class Kiln:
-    name = "kiln"
+    """`limit`: the cgroup.MemoryLimit that it runs under; None: all of the machine's memory."""
 
-    def __init__(self, registry, work, program):
+    def __init__(self, registry, work, program, limit=None):
         self._registry, self._work, self._program = registry, work, program
+        self.name = "limited" if limit else "kiln"
+        self._prefix = limit.prefix if limit else []
 
     def build(self, workload, number, context):
         trace = f"{self._work}/trace.json"
         with self._registry.count_received() as received:
-            used = run([self._program, "--context", context, "--destination", f"{self._registry.address}/race/kiln-{workload}-{number}:latest",
+            used = run([*self._prefix, self._program, "--context", context,
+                        "--destination", f"{self._registry.address}/race/{self.name}-{workload}-{number}:latest",
                         "--log-format", "text", "--trace-file", trace], f"{self._work}/kiln.log")
         with open(trace) as events:
             return Run(used.seconds, used.cpu_seconds, used.peak_bytes, received.total(), json.load(events)["traceEvents"])

@@ -12,10 +12,13 @@ COLUMNS = [  # heading, what of a run, by what it is divided, digits
     ("peak MiB", "peak_bytes", 2**20, 0),
     ("pushed MB", "pushed_bytes", 1e6, 1),
 ]
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#1d2330;background:#fff}
-h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #d9dde6}th:first-child,td:first-child{text-align:left}
-svg text{font:12px system-ui,sans-serif;fill:#1d2330}.axis{stroke:#d9dde6}"""
+STYLE = """:root{color-scheme:light dark;--ink:#1d2330;--paper:#fff;--rule:#d9dde6;--strong:#8a93a6}
+@media(prefers-color-scheme:dark){:root{--ink:#dfe3ec;--paper:#161a22;--rule:#323a49;--strong:#6b7487}}
+body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper)}
+h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}.scroll{overflow-x:auto}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}th{border-bottom:2px solid var(--strong)}
+th:first-child,td:first-child{text-align:left}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}.axis{stroke:var(--rule)}"""
 COLOURS = {"step": "#8a93a6", "resolve": "#b279a2", "pull": "#4c78c8", "unpack": "#72b7b2", "run": "#e0873a", "snapshot": "#d95f5f",
            "capture": "#54a24b", "push": "#9d755d"}
 WIDTH, LABELS, ROW = 1100, 110, 18
@@ -31,14 +34,20 @@ def _cell(runs, what, divisor, digits):
     return "-" if value is None else f"{value / divisor:.{digits}f}"
 
 
-def _ratio(builders):
-    times = [median(builders.get(name, []), "seconds") for name in ("kiln", "buildah")]
-    return f"{times[0] / times[1]:.3f}" if None not in times else "-"
+def _ratio(builders, one, other, what="seconds"):
+    values = [median(builders.get(name, []), what) for name in (one, other)]
+    return f"{values[0] / values[1]:.3f}" if None not in values else "-"
 
 
 def _table(results):
-    header = ["workload", "ratio"] + [f"{name} {heading}" for heading, *_ in COLUMNS for name in ("kiln", "buildah")]
-    rows = [[workload, _ratio(builders)] + [_cell(builders.get(name, []), *column[1:]) for column in COLUMNS for name in ("kiln", "buildah")]
+    names = [name for name in ("kiln", "limited", "buildah") if any(name in builders for builders in results.values())]
+    ratios = [(f"{what} ratio", lambda builders, field=field: _ratio(builders, "kiln", "buildah", field))
+              for what, field in (("time", "seconds"), ("CPU", "cpu_seconds")) if "buildah" in names]
+    if "limited" in names:
+        ratios.append(("limited / kiln", lambda builders: _ratio(builders, "limited", "kiln")))
+    header = ["workload"] + [heading for heading, _ in ratios] + [f"{name} {heading}" for heading, *_ in COLUMNS for name in names]
+    rows = [[workload] + [cell(builders) for _, cell in ratios] +
+            [_cell(builders.get(name, []), *column[1:]) for column in COLUMNS for name in names]
             for workload, builders in results.items()]
     return header, rows
 
@@ -64,7 +73,7 @@ def as_html(results):
                          for workload, builders in results.items() if builders.get("kiln"))
     return (f"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>kiln races buildah</title><style>{STYLE}</style></head>\n"
             f"<body><h1>kiln races buildah</h1>\n<p>Linux {html.escape(platform.release())}, {os.cpu_count()} cores; medians.</p>\n"
-            f"<table><thead><tr>{cells}</tr></thead><tbody>\n{body}</tbody></table>\n{waterfalls}</body></html>\n")
+            f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>\n{body}</tbody></table></div>\n{waterfalls}</body></html>\n')
 
 
 def waterfall(events):

@@ -11,6 +11,7 @@ sys.path[:0] = [os.path.join(SOURCE, "bench"), os.path.join(SOURCE, "tools")]
 from profiling import flame, phases, samples, summary  # noqa: E402
 from racing import report  # noqa: E402
 from racing.builders import Run  # noqa: E402
+from racing.cgroup import parse_size  # noqa: E402
 
 TRACE = [{"ph": "M", "name": "thread_name", "tid": 1000},
          {"ph": "X", "name": "RUN <x>", "cat": "step", "ts": 0.0, "dur": 3e6, "tid": 1000},
@@ -33,8 +34,16 @@ two words 7 124.5:
 class Race(unittest.TestCase):
     def test_medians_in_markdown(self):
         lines = report.markdown(RESULTS).splitlines()
-        self.assertTrue(lines[2].startswith("| echo | 0.250 | 3.00 | 12.00 | 2.00 | 9.00 | 1 | 4 | 4.0 | - |"), lines[2])
-        self.assertTrue(lines[3].startswith("| big | - | 1.00 | - |"), lines[3])
+        self.assertTrue(lines[2].startswith("| echo | 0.250 | 0.222 | 3.00 | 12.00 | 2.00 | 9.00 | 1 | 4 | 4.0 | - |"), lines[2])
+        self.assertTrue(lines[3].startswith("| big | - | - | 1.00 | - |"), lines[3])
+
+    def test_limited_runs_are_a_column(self):
+        table = report.markdown({"echo": {"kiln": RESULTS["echo"]["kiln"], "limited": [Run(3.3, 2, 2**20, 1, TRACE)]}}).splitlines()
+        self.assertTrue(table[0].startswith("| workload | limited / kiln | kiln s | limited s |"), table[0])
+        self.assertTrue(table[2].startswith("| echo | 1.100 | 3.00 | 3.30 |"), table[2])
+
+    def test_sizes(self):
+        self.assertEqual([parse_size(text) for text in ("256m", "1G", "4096")], [256 << 20, 1 << 30, 4096])
 
     def test_json_has_every_run_and_no_trace(self):
         runs = json.loads(report.as_json(RESULTS))["workloads"]["echo"]
