@@ -1,5 +1,5 @@
-// Downloading a blob: in ranges where it is large and the registry allows it, continued where it broke, its digest
-// computed as the spool grows.
+// Downloading a blob: in ranges over several connections where it is large and the registry allows it, continued where it
+// broke, its digest computed as the spool grows.
 //
 // A byte of the spool is written once. Consumers read, and the digest is computed, while the rest still comes in: a server
 // that ignores Range and starts again from the first byte may not change what they have seen.
@@ -22,6 +22,7 @@ using io::Task;
 namespace http = io::http;
 
 constexpr std::size_t piece_size = 512U << 10U;
+constexpr std::uint64_t range_size = 8U << 20U;
 
 struct Transfer {
   Session& session;
@@ -31,6 +32,7 @@ struct Transfer {
   OnBytes on_bytes;
   io::Notify answered;  // the first request: then it is known whether the registry gives ranges
   std::optional<bool> ranges;
+  std::uint64_t taken = 0;  // bytes before this one are some connection's business
 
   std::string doing() const { return fmt::format("downloading blob {} of {}", descriptor.digest.text(), repository); }
   io::Error error(io::ErrorKind kind, const std::string& what) const {
@@ -134,9 +136,16 @@ Task<void> download_range(Transfer& transfer, std::uint64_t begin, std::uint64_t
   }
 }
 
-Task<void> download_later_range(Transfer& transfer, std::uint64_t begin, std::uint64_t end) {
-  while (!transfer.ranges) co_await transfer.answered.wait();
-  if (*transfer.ranges) co_await download_range(transfer, begin, end);
+// Takes range after range, in order, so that what consumers wait for comes first whatever a single connection gives.
+Task<void> download_in_turn(Transfer& transfer, bool first) {
+  while (!first && !transfer.ranges) co_await transfer.answered.wait();
+  const std::uint64_t size = transfer.descriptor.size;
+  while (transfer.taken < size && transfer.ranges.value_or(true)) {
+    const std::uint64_t begin = transfer.taken;
+    const std::uint64_t rest = size - begin;
+    transfer.taken = rest < range_size + range_size / 2 ? size : begin + range_size;
+    co_await download_range(transfer, begin, transfer.taken);
+  }
 }
 
 Task<void> download_all(Transfer& transfer) {
@@ -147,11 +156,7 @@ Task<void> download_all(Transfer& transfer) {
     co_return;
   }
   io::TaskGroup group(transfer.session.runtime().executor());
-  const std::uint64_t step = (size / options.ranges / piece_size + 1) * piece_size;
-  group.spawn(download_range(transfer, 0, std::min(size, step)));
-  for (std::uint64_t begin = step; begin < size; begin += step) {
-    group.spawn(download_later_range(transfer, begin, std::min(size, begin + step)));
-  }
+  for (unsigned i = 0; i < options.ranges; ++i) group.spawn(download_in_turn(transfer, i == 0));
   co_await group.join();
 }
 
@@ -191,7 +196,8 @@ Task<void> Registry::download(std::string repository, Descriptor descriptor, Spo
                     std::move(blob),
                     std::move(on_bytes),
                     io::Notify(impl_->session.runtime().executor()),
-                    {}};
+                    {},
+                    0};
   std::exception_ptr failure;
   try {
     co_await download_and_hash(transfer);

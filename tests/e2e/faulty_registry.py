@@ -15,6 +15,7 @@ Faults of a response (N counts bytes of the body):
     chunked=N            sent in chunks of N bytes and with trailers instead of a Content-Length
     ignore-range         the whole body with status 200
     drop-digest          without Docker-Content-Digest
+    rate=N               N bytes a second and not more
     redirect=URL         307 to URL + path
     status=N retry-after=N   this status instead; the request is not passed on; message=TEXT with + for blanks
 Faults of a request:
@@ -274,7 +275,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"%x;extension=1\r\n%b\r\n" % (len(piece), piece))
             self.wfile.write(b"0\r\nTrailer: yes\r\n\r\n")
             return
+        if "rate" in faults:
+            self.send_slowly(data, int(faults["rate"]))
+            return
         self.wfile.write(data)
+
+    def send_slowly(self, data, rate):
+        piece = max(rate // 100, 1)
+        started = time.monotonic()
+        for at in range(0, len(data), piece):
+            time.sleep(max(0, started + at / rate - time.monotonic()))
+            self.wfile.write(data[at : at + piece])
 
     def hang_up(self):
         self.wfile.flush()
