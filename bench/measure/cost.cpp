@@ -1,4 +1,4 @@
-#include "bench/strategies/cost.hpp"
+#include "bench/measure/cost.hpp"
 
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -86,7 +86,11 @@ io::UniqueFd open_event(std::uint64_t tracepoint, int thread) {
 
 }  // namespace
 
-SystemCallCounter::SystemCallCounter() {
+SystemCallCounter::SystemCallCounter(bool wanted) {
+  if (!wanted) {
+    why_not_ = "not wanted";
+    return;
+  }
   const io::UniqueFd tracefs = open_tracefs();
   const io::UniqueFd id(tracefs ? openat(tracefs.get(), "events/raw_syscalls/sys_enter/id", O_RDONLY | O_CLOEXEC) : -1);
   char text[32] = {};

@@ -20,7 +20,8 @@ struct Cost {
 // with tracefs. The file system is opened without being mounted anywhere.
 class SystemCallCounter {
  public:
-  SystemCallCounter();
+  // Counting slows every call down a little: what is only timed does without.
+  explicit SystemCallCounter(bool wanted = true);
   bool available() const { return why_not_.empty(); }
   const std::string& why_not() const { return why_not_; }  // empty: it is available
 

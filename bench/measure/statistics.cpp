@@ -1,4 +1,4 @@
-#include "bench/report/statistics.hpp"
+#include "bench/measure/statistics.hpp"
 
 #include <algorithm>
 

@@ -171,7 +171,7 @@ PlannedChange plan_change(const Tree& tree, ChangeKind kind, std::uint64_t seed,
   return Planner(tree, seed, changed).plan(kind);
 }
 
-Verdict judge(const PlannedChange& planned, const engine::Changes& told) {
+Verdict judge(const PlannedChange& planned, const engine::Changes& told, std::size_t candidates) {
   const auto same = [](const Change& change) {
     return [&change](const Change& other) { return other.kind == change.kind && other.path == change.path; };
   };
@@ -182,6 +182,9 @@ Verdict judge(const PlannedChange& planned, const engine::Changes& told) {
   };
   const std::set<std::string> above = directories_above(planned);
   Verdict verdict;
+  verdict.expected = planned.expected.size();
+  const auto puts = static_cast<std::size_t>(std::ranges::count(told, Change::Kind::put, &Change::kind));
+  verdict.false_candidates = candidates - std::min(candidates, puts);
   for (const auto& change : planned.expected) verdict.missed += contains(told, change) ? 0 : 1;
   for (const auto& change : told) {
     const bool explained = contains(planned.expected, change) || (change.kind == Change::Kind::put && above.contains(change.path));

@@ -49,9 +49,12 @@ PlannedChange plan_change(const engine::Tree& tree, ChangeKind kind, std::uint64
                           const engine::ContentDirectory* changed = nullptr);
 
 struct Verdict {
-  std::size_t missed = 0;         // expected, and not told
-  std::size_t false_reports = 0;  // told, and not so: directories above what was changed do not count
+  std::size_t expected = 0;          // changes that were made
+  std::size_t missed = 0;            // of those, not told
+  std::size_t false_reports = 0;     // told, and not so: directories above what was changed do not count
+  std::size_t false_candidates = 0;  // suspected, looked at more closely, and found to be as before
 };
-Verdict judge(const PlannedChange& planned, const engine::Changes& told);
+// `candidates`: how many entries the strategy suspected.
+Verdict judge(const PlannedChange& planned, const engine::Changes& told, std::size_t candidates);
 
 }  // namespace kiln::bench

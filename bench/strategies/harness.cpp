@@ -1,10 +1,6 @@
 #include "bench/strategies/harness.hpp"
 
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -33,32 +29,6 @@ using engine::RootfsShape;
 using engine::Tree;
 using io::Task;
 
-std::string file_system_of(const std::string& path) {
-  struct statfs state{};
-  if (statfs(path.c_str(), &state) != 0) return "unknown";
-  switch (static_cast<std::uint32_t>(state.f_type)) {
-    case EXT4_SUPER_MAGIC: return "ext4";
-    case XFS_SUPER_MAGIC: return "xfs";
-    case BTRFS_SUPER_MAGIC: return "btrfs";
-    case TMPFS_MAGIC: return "tmpfs";
-    case OVERLAYFS_SUPER_MAGIC: return "overlay";
-    default: return fmt::format("{:#x}", static_cast<std::uint32_t>(state.f_type));
-  }
-}
-
-Machine describe_machine(const std::string& directory, const SystemCallCounter& counter) {
-  utsname name{};
-  uname(&name);
-  Machine machine;
-  machine.kernel = name.release;
-  machine.file_system = file_system_of(directory);
-  machine.cores = io::usable_cores();
-  machine.root = geteuid() == 0;
-  machine.chill_method = chill_method();
-  machine.system_call_counter = counter.why_not();
-  return machine;
-}
-
 void stat_paths(int root, std::span<const std::string> paths) {
   struct stat state{};
   for (const auto& path : paths) fstatat(root, path.c_str(), &state, AT_SYMLINK_NOFOLLOW);
@@ -82,7 +52,9 @@ class Harness {
 
   Task<Results> run() {
     availability_ = co_await probe_availability(runtime_, options_.work_directory);
-    results_.machine = describe_machine(options_.work_directory, counter_);
+    results_.machine = describe_machine(options_.work_directory);
+    results_.chill_method = chill_method();
+    results_.system_call_counter = counter_.why_not();
     results_.runs = options_.runs;
     choose_strategies();
     co_await fill();
@@ -103,7 +75,7 @@ class Harness {
     if (options_.tree.empty()) {
       source = make_tree(options_.entries, scratch);
     } else {
-      source = co_await index_directory(runtime_, options_.tree);
+      source = co_await index_directory(runtime_, options_.tree, options_.work_directory);
     }
     co_await fill(plain_, RootfsShape::plain, source);
     const bool overlay =
@@ -215,7 +187,7 @@ class Harness {
   // Each number is measured by a meter of its own, so that what happens in between is in neither.
   Task<Run> perform(const Strategy& strategy, ChangeKind change, CacheState cache, Rootfs& root, Tree& tree) {
     const PlannedChange planned = plan_change(tree, change, ++seed_, root.directories().back().get());
-    const auto detector = engine::make_detector(strategy.mode, runtime_, root);
+    const auto detector = make_detector(strategy, runtime_, root);
     Run run;
     CostMeter arming(counter_);
     co_await detector->arm(root, tree);
@@ -225,7 +197,7 @@ class Harness {
     CostMeter detecting(counter_);
     const engine::Changes told = co_await detector->detect(root, tree);
     run.detect = detecting.stop();
-    run.verdict = judge(planned, told);
+    run.verdict = judge(planned, told, detector->candidates());
     co_return run;
   }
 

@@ -2,15 +2,19 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "bench/strategies/results.hpp"
 
 namespace kiln::bench {
 
-std::string to_text(const Results& results);
-// {"machine", "tree", "statx", "strategies", "measurements", "skipped", "promises_kept"}; seconds, bytes; null where nothing
-// could be measured.
-std::string to_json(const Results& results);
-std::string to_html(const Results& results);
+// One or several trees, all of one machine and with the same strategies.
+using AllResults = std::vector<Results>;
+
+std::string to_text(const AllResults& all);
+// {"machine", "strategies", "skipped", "trees": [{"from", "entries", "bytes", "statx", "measurements"}], "promises_kept"};
+// seconds, bytes; null where nothing could be measured.
+std::string to_json(const AllResults& all);
+std::string to_html(const AllResults& all);
 
 }  // namespace kiln::bench

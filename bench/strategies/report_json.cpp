@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "bench/strategies/report.hpp"
@@ -23,8 +25,10 @@ Json json_of(const Measurement& measurement) {
   for (const auto& run : measurement.runs) {
     runs.push_back({{"before", json_of(run.arm)},
                     {"after", json_of(run.detect)},
+                    {"expected", run.verdict.expected},
                     {"missed", run.verdict.missed},
-                    {"false_reports", run.verdict.false_reports}});
+                    {"false_reports", run.verdict.false_reports},
+                    {"false_candidates", run.verdict.false_candidates}});
   }
   const Verdict worst = measurement.worst();
   return {{"strategy", measurement.strategy->name},
@@ -33,33 +37,43 @@ Json json_of(const Measurement& measurement) {
           {"median_seconds", median_seconds(measurement, &Run::detect)},
           {"missed", worst.missed},
           {"false_reports", worst.false_reports},
+          {"false_candidates", worst.false_candidates},
           {"runs", std::move(runs)}};
 }
 
-Json json_of(const Machine& machine) {
+Json machine_of(const Results& results) {
+  const Machine& machine = results.machine;
   return {{"kernel", machine.kernel},     {"file_system", machine.file_system},
           {"cores", machine.cores},       {"root", machine.root},
-          {"cold", machine.chill_method}, {"system_calls_not_counted_because", machine.system_call_counter}};
+          {"cold", results.chill_method}, {"system_calls_not_counted_because", results.system_call_counter}};
+}
+
+Json json_of(const Results& results) {
+  auto measurements = Json::array();
+  for (const auto& measurement : results.measurements) measurements.push_back(json_of(measurement));
+  return {{"from", results.tree},
+          {"entries", results.entries},
+          {"bytes", results.bytes},
+          {"statx", {{"one_thread", results.statx_one_thread}, {"all_cores", results.statx_all_cores}}},
+          {"measurements", std::move(measurements)}};
 }
 
 }  // namespace
 
-std::string to_json(const Results& results) {
+std::string to_json(const AllResults& all) {
   auto strategies = Json::array();
-  for (const Strategy* strategy : results.strategies()) {
+  for (const Strategy* strategy : all.front().strategies()) {
     strategies.push_back({{"name", strategy->name}, {"exact", strategy->exact}, {"looks_at", strategy->method}});
   }
   auto skipped = Json::array();
-  for (const auto& item : results.skipped) skipped.push_back({{"name", item.strategy->name}, {"reason", item.reason}});
-  auto measurements = Json::array();
-  for (const auto& measurement : results.measurements) measurements.push_back(json_of(measurement));
-  const Json document = {{"machine", json_of(results.machine)},
-                         {"tree", {{"from", results.tree}, {"entries", results.entries}, {"bytes", results.bytes}}},
-                         {"statx", {{"one_thread", results.statx_one_thread}, {"all_cores", results.statx_all_cores}}},
+  for (const auto& item : all.front().skipped) skipped.push_back({{"name", item.strategy->name}, {"reason", item.reason}});
+  auto trees = Json::array();
+  for (const auto& results : all) trees.push_back(json_of(results));
+  const Json document = {{"machine", machine_of(all.front())},
                          {"strategies", std::move(strategies)},
                          {"skipped", std::move(skipped)},
-                         {"measurements", std::move(measurements)},
-                         {"promises_kept", results.promises_kept()}};
+                         {"trees", std::move(trees)},
+                         {"promises_kept", std::ranges::all_of(all, &Results::promises_kept)}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "bench/report/statistics.hpp"
+#include "bench/measure/statistics.hpp"
 
 namespace kiln::bench {
 
@@ -21,12 +21,18 @@ std::vector<Key> distinct(const std::vector<Measurement>& measurements, Key Meas
 
 std::string_view name_of(CacheState state) { return state == CacheState::warm ? "warm" : "cold"; }
 
+Verdict worse_of(const Verdict& one, const Verdict& other) {
+  Verdict worst;
+  worst.expected = std::max(one.expected, other.expected);
+  worst.missed = std::max(one.missed, other.missed);
+  worst.false_reports = std::max(one.false_reports, other.false_reports);
+  worst.false_candidates = std::max(one.false_candidates, other.false_candidates);
+  return worst;
+}
+
 Verdict Measurement::worst() const {
   Verdict worst;
-  for (const auto& run : runs) {
-    worst.missed = std::max(worst.missed, run.verdict.missed);
-    worst.false_reports = std::max(worst.false_reports, run.verdict.false_reports);
-  }
+  for (const auto& run : runs) worst = worse_of(worst, run.verdict);
   return worst;
 }
 

@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "bench/measure/cost.hpp"
+#include "bench/measure/machine.hpp"
 #include "bench/strategies/change.hpp"
-#include "bench/strategies/cost.hpp"
 #include "bench/strategies/strategy.hpp"
 
 namespace kiln::bench {
@@ -31,23 +32,19 @@ struct Measurement {
   Verdict worst() const;  // of all runs, each number by itself
 };
 
+// Of two verdicts, each number by itself.
+Verdict worse_of(const Verdict& one, const Verdict& other);
+
 struct Skipped {
   const Strategy* strategy = nullptr;
   std::string reason;
 };
 
-struct Machine {
-  std::string kernel;
-  std::string file_system;
-  unsigned cores = 0;
-  bool root = false;
-  std::string chill_method;
-  std::string system_call_counter;  // empty: there is one; else why not
-};
-
 struct Results {
   Machine machine;
-  std::string tree;  // "made" or the directory that was copied
+  std::string chill_method;         // how trees are made cold
+  std::string system_call_counter;  // empty: there is one; else why not
+  std::string tree;                 // "made" or the directory that was copied
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
   unsigned runs = 0;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/sandbox/sandbox.hpp"
+#include "engine/snapshot/detectors.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::bench {
@@ -16,7 +17,9 @@ using engine::RootfsShape;
 using engine::SnapshotMode;
 
 constexpr auto strategies = std::to_array<Strategy>({
-    {"full", SnapshotMode::full, RootfsShape::plain, true, "hash of every file, before and after (XXH3)"},
+    {"full", SnapshotMode::full, RootfsShape::plain, true, "hash of every file, before and after (XXH3), read on threads",
+     io::ReaderChoice::threads},
+    {"full-io_uring", SnapshotMode::full, RootfsShape::plain, true, "the same, read through io_uring", io::ReaderChoice::ring},
     {"redo", SnapshotMode::redo, RootfsShape::plain, false, "mtime, size, mode and owner of every entry"},
     {"time", SnapshotMode::time, RootfsShape::plain, false, "mtime, mode and owner of every entry"},
     {"inode-ctime", SnapshotMode::inode_ctime, RootfsShape::plain, true, "inode, ctime, size, mode and owner of every entry"},
@@ -50,11 +53,18 @@ io::Task<Availability> probe_availability(io::Runtime& runtime, std::string work
     if (error.kind() != io::ErrorKind::unsupported) throw;
     availability.no_overlay = error.message();
   }
+  io::make_ring_reader(runtime, &availability.no_ring);
   co_return availability;
 }
 
+std::unique_ptr<engine::Detector> make_detector(const Strategy& strategy, io::Runtime& runtime, const engine::Rootfs& root) {
+  if (strategy.mode == SnapshotMode::full) return engine::make_content_detector(runtime, strategy.reader);
+  return engine::make_detector(strategy.mode, runtime, root);
+}
+
 std::string why_unavailable(const Strategy& strategy, const Availability& availability) {
-  return strategy.shape == RootfsShape::overlay && !availability.overlay ? availability.no_overlay : "";
+  if (strategy.shape == RootfsShape::overlay && !availability.overlay) return availability.no_overlay;
+  return strategy.reader == io::ReaderChoice::ring ? availability.no_ring : "";
 }
 
 }  // namespace kiln::bench

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <random>
 #include <set>
 #include <vector>
@@ -13,12 +14,14 @@
 
 #include "engine/context/context.hpp"
 #include "engine/rootfs/content_copy.hpp"
+#include "engine/sandbox/sandbox.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::bench {
 
 namespace {
 
+namespace fs = std::filesystem;
 using engine::FileType;
 using engine::Node;
 
@@ -132,6 +135,31 @@ class TreeMaker {
   std::vector<std::string> files_;
 };
 
+// A path as a pattern that matches it and nothing else.
+std::string pattern_of(std::string_view path) {
+  std::string pattern;
+  for (const char letter : path) {
+    if (std::string_view("\\*?[!").find(letter) != std::string_view::npos) pattern += '\\';
+    pattern += letter;
+  }
+  return pattern;
+}
+
+// Patterns of what is below `directory` and not of it: mounts, and `except`.
+std::vector<std::string> patterns_of_foreign(const std::string& directory, const std::string& except) {
+  std::set<std::string> foreign = engine::mount_points();
+  foreign.insert(fs::canonical(except));
+  std::error_code error;
+  const std::string root = fs::canonical(directory, error);
+  std::vector<std::string> patterns;
+  if (error) return patterns;
+  for (const auto& path : foreign) {
+    const bool inside = root == "/" || path.starts_with(root + "/");
+    if (inside) patterns.push_back(pattern_of(std::string_view(path).substr(root == "/" ? 1 : root.size() + 1)));
+  }
+  return patterns;
+}
+
 TreeSource with_puts(engine::Tree tree) {
   TreeSource source;
   std::set<std::uint64_t> linked;
@@ -149,8 +177,8 @@ TreeSource with_puts(engine::Tree tree) {
 
 TreeSource make_tree(std::size_t entries, const std::string& scratch) { return with_puts(TreeMaker(scratch).make(entries)); }
 
-io::Task<TreeSource> index_directory(io::Runtime& runtime, std::string directory) {
-  engine::Context context(std::move(directory), engine::IgnoreMatcher(), "tree");
+io::Task<TreeSource> index_directory(io::Runtime& runtime, std::string directory, std::string except) {
+  engine::Context context(directory, engine::IgnoreMatcher::from_patterns(patterns_of_foreign(directory, except)), "tree");
   engine::Tree tree = co_await context.scan(runtime, "");
   co_return with_puts(std::move(tree));
 }

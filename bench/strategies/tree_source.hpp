@@ -23,7 +23,7 @@ struct TreeSource {
 TreeSource make_tree(std::size_t entries, const std::string& scratch);
 
 // What is below a directory, as a build context has it: owners are root's. It is only read, and must not change meanwhile.
-// Errors: io::Error(context or filesystem) naming the path.
-io::Task<TreeSource> index_directory(io::Runtime& runtime, std::string directory);
+// What is mounted below it, and `except`, are left out. Errors: io::Error(context or filesystem) naming the path.
+io::Task<TreeSource> index_directory(io::Runtime& runtime, std::string directory, std::string except);
 
 }  // namespace kiln::bench

@@ -36,17 +36,6 @@ std::string decode_octal(const std::string& text) {
   return result;
 }
 
-std::set<std::string> mount_points() {
-  std::set<std::string> points;
-  std::istringstream lines(read_text("/proc/self/mountinfo"));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, device, root, point;
-    if (fields >> id >> parent >> device >> root >> point && point != "/") points.insert(decode_octal(point));
-  }
-  return points;
-}
-
 bool root_is_overlay() {
   std::istringstream lines(read_text("/proc/mounts"));
   for (std::string line; std::getline(lines, line);) {
@@ -71,6 +60,17 @@ bool in_container() {
     if (groups.find(runtime) != std::string::npos) return true;
   }
   return root_is_overlay();
+}
+
+std::set<std::string> mount_points() {
+  std::set<std::string> points;
+  std::istringstream lines(read_text("/proc/self/mountinfo"));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, device, root, point;
+    if (fields >> id >> parent >> device >> root >> point && point != "/") points.insert(decode_octal(point));
+  }
+  return points;
 }
 
 std::set<std::string> protected_paths(SandboxKind kind, const std::string& kiln_directory, bool ignore_var_run,

@@ -75,6 +75,9 @@ class Sandbox {
 
 std::unique_ptr<Sandbox> make_sandbox(io::Runtime& runtime, const SandboxChoice& choice);
 
+// Every mount point but "/" (/proc/self/mountinfo).
+std::set<std::string> mount_points();
+
 // The absolute paths that a Rootfs must protect: for in_place every mount point below "/" (/proc/self/mountinfo), kiln's
 // directory, /var/run when asked, and `ignored`; for userns what the sandbox mounts plus `ignored`.
 std::set<std::string> protected_paths(SandboxKind kind, const std::string& kiln_directory, bool ignore_var_run,

@@ -10,7 +10,7 @@ using io::Task;
 
 class ContentDetector final : public DirectoryDetector {
  public:
-  explicit ContentDetector(io::Runtime& runtime) : DirectoryDetector(runtime) {}
+  ContentDetector(io::Runtime& runtime, io::ReaderChoice reader) : DirectoryDetector(runtime), reader_(reader) {}
 
   std::string_view name() const noexcept override { return name_of(SnapshotMode::full); }
 
@@ -18,7 +18,7 @@ class ContentDetector final : public DirectoryDetector {
     Findings found = co_await scan_all(runtime_, root, tree, StampRule::mtime_and_size, true);
     hashes_.clear();
     const std::vector<io::Xxh128Value> values =
-        co_await hash_contents(runtime_, root.directories().back()->directory.get(), found.quiet);
+        co_await hash_contents(runtime_, root.directories().back()->directory.get(), found.quiet, reader_);
     for (std::size_t i = 0; i < values.size(); ++i) hashes_.emplace(std::move(found.quiet[i].path), values[i]);
     co_await wait_for_tick();
   }
@@ -26,7 +26,7 @@ class ContentDetector final : public DirectoryDetector {
   Task<Changes> detect(Rootfs& root, Tree& tree) override {
     Findings found = co_await scan_all(runtime_, root, tree, StampRule::mtime_and_size, true);
     const std::vector<io::Xxh128Value> values =
-        co_await hash_contents(runtime_, root.directories().back()->directory.get(), found.quiet);
+        co_await hash_contents(runtime_, root.directories().back()->directory.get(), found.quiet, reader_);
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto known = hashes_.find(found.quiet[i].path);
       const bool same = known != hashes_.end() && known->second == values[i];
@@ -37,11 +37,14 @@ class ContentDetector final : public DirectoryDetector {
   }
 
  private:
+  io::ReaderChoice reader_;
   std::unordered_map<std::string, io::Xxh128Value> hashes_;
 };
 
 }  // namespace
 
-std::unique_ptr<Detector> make_content_detector(io::Runtime& runtime) { return std::make_unique<ContentDetector>(runtime); }
+std::unique_ptr<Detector> make_content_detector(io::Runtime& runtime, io::ReaderChoice reader) {
+  return std::make_unique<ContentDetector>(runtime, reader);
+}
 
 }  // namespace kiln::engine

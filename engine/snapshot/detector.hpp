@@ -19,6 +19,7 @@
 // hide from them, and in cost.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -44,6 +45,12 @@ class Detector {
   virtual io::Task<Changes> detect(Rootfs& root, Tree& tree) = 0;
   // What detect() gave is in the layer `blob` too, where it stays readable when a later RUN writes over the disk.
   virtual void keep_captured(const Tree& /*tree*/, const Changes& /*changes*/, const oci::SpoolBlobPtr& /*blob*/) {}
+
+  // How many entries on disk the last detect() suspected: those that are in no Change were suspected in vain.
+  std::size_t candidates() const noexcept { return candidates_; }
+
+ protected:
+  std::size_t candidates_ = 0;
 };
 
 // automatic: overlay for a Rootfs of that shape; else watch for a stage of many RUNs, as watching costs about as much as one

@@ -6,6 +6,7 @@
 
 #include "engine/snapshot/detector.hpp"
 #include "engine/snapshot/scan.hpp"
+#include "io/file/read_plan.hpp"
 
 namespace kiln::engine {
 
@@ -13,8 +14,8 @@ namespace kiln::engine {
 std::unique_ptr<Detector> make_scan_detector(io::Runtime& runtime, SnapshotMode mode);
 // Compares those in directories in which inotify saw something happen.
 std::unique_ptr<Detector> make_watch_detector(io::Runtime& runtime);
-// The same by mtime and size, and the contents of what they do not give away.
-std::unique_ptr<Detector> make_content_detector(io::Runtime& runtime);
+// The same by mtime and size, and the contents of what they do not give away. `reader`: as in hash_contents().
+std::unique_ptr<Detector> make_content_detector(io::Runtime& runtime, io::ReaderChoice reader = io::ReaderChoice::automatic);
 // Reads what changed off the overlay's upper directory.
 std::unique_ptr<Detector> make_overlay_detector(io::Runtime& runtime);
 
@@ -29,6 +30,7 @@ class DirectoryDetector : public Detector {
  protected:
   explicit DirectoryDetector(io::Runtime& runtime) : runtime_(runtime), originals_(runtime) {}
   io::Task<Changes> apply(Rootfs& root, Tree& tree, Findings found) {
+    candidates_ = found.candidates.size();
     return apply_findings(runtime_, originals_, root, tree, std::move(found));
   }
 

@@ -76,6 +76,7 @@ class OverlayDetector final : public Detector {
       append(found, visitor->found);
       append(removed, visitor->removed);
     }
+    candidates_ = found.size();
     CompareSource source;
     source.directory = upper;
     source.original = [&root](const std::string& path) { return below_the_top(root, path); };

@@ -232,7 +232,7 @@ constexpr const char* commands_help =
     "  kiln build [flags] CONTEXT   build an image from a Dockerfile; kiln build --help lists the flags\n"
     "  kiln check [flags] CONTEXT   check a Dockerfile without building; kiln check --help lists the flags\n"
     "  kiln plan [flags] CONTEXT    show what a build would do and fetch; kiln plan --help lists the flags\n"
-    "  kiln bench strategies        compare snapshot strategies on this machine; with --help: the flags\n"
+    "  kiln bench NAME              measure on this machine: snapshot strategies, unpacking, writing of layers\n"
     "  kiln cache list|prune PLACE  what a layer cache or a directory of base images holds; kiln cache --help lists the flags\n"
     "  kiln cache explain CONTEXT   what a build would find in the cache, and why not the rest; with --help: the flags\n"
     "  kiln version                 print the version\n";

@@ -37,11 +37,11 @@ TEST(PlanChange, EveryKindIsJudgedRight) {
   const engine::Tree tree = tree_of_files(1000);
   for (const ChangeKind kind : all_changes) {
     const PlannedChange planned = plan_change(tree, kind, 7);
-    const Verdict right = judge(planned, with_parents(planned));
+    const Verdict right = judge(planned, with_parents(planned), 0);
     EXPECT_EQ(right.missed, 0U) << name_of(kind);
     EXPECT_EQ(right.false_reports, 0U) << name_of(kind);
-    EXPECT_EQ(judge(planned, {}).missed, planned.expected.size()) << name_of(kind);
-    EXPECT_EQ(judge(planned, {{Change::Kind::put, "elsewhere"}}).false_reports, 1U) << name_of(kind);
+    EXPECT_EQ(judge(planned, {}, 0).missed, planned.expected.size()) << name_of(kind);
+    EXPECT_EQ(judge(planned, {{Change::Kind::put, "elsewhere"}}, 0).false_reports, 1U) << name_of(kind);
   }
 }
 
@@ -62,9 +62,16 @@ TEST(PlanChange, ATreeWithoutFiles) { EXPECT_THROW(plan_change(engine::Tree(), C
 
 TEST(Judge, AnotherKindOfChangeIsAMiss) {
   const PlannedChange planned{{{Operation::Kind::remove_file, "a", ""}}, {{Change::Kind::remove, "a"}}};
-  const Verdict verdict = judge(planned, {{Change::Kind::put, "a"}});
+  const Verdict verdict = judge(planned, {{Change::Kind::put, "a"}}, 0);
   EXPECT_EQ(verdict.missed, 1U);
   EXPECT_EQ(verdict.false_reports, 1U);
+}
+
+TEST(Judge, WhatWasSuspectedInVain) {
+  const PlannedChange planned{{{Operation::Kind::append, "a/b", ""}}, {{Change::Kind::put, "a/b"}}};
+  EXPECT_EQ(judge(planned, {{Change::Kind::put, "a/b"}}, 4).false_candidates, 3U);
+  EXPECT_EQ(judge(planned, {{Change::Kind::put, "a"}, {Change::Kind::put, "a/b"}}, 2).false_candidates, 0U);
+  EXPECT_EQ(judge(planned, {{Change::Kind::remove, "c"}}, 0).false_candidates, 0U);
 }
 
 }  // namespace

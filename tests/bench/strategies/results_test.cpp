@@ -12,7 +12,7 @@ Run run_of(double seconds, std::size_t missed) {
   Run run;
   run.detect.seconds = seconds;
   run.detect.memory = 1000;
-  run.verdict.missed = missed;
+  run.verdict = {2, missed, 0, 0};
   return run;
 }
 
@@ -51,22 +51,40 @@ TEST(Results, OnlyExactStrategiesPromise) {
 }
 
 TEST(Report, JsonHasEveryRun) {
-  const auto document = nlohmann::json::parse(to_json(sample()));
-  EXPECT_EQ(document.at("measurements").size(), 3U);
-  EXPECT_EQ(document.at("measurements").at(0).at("runs").size(), 3U);
-  EXPECT_TRUE(document.at("measurements").at(0).at("runs").at(0).at("after").at("system_calls").is_null());
-  EXPECT_EQ(document.at("measurements").at(2).at("missed"), 1);
+  const auto document = nlohmann::json::parse(to_json({sample(), sample()}));
+  ASSERT_EQ(document.at("trees").size(), 2U);
+  const auto& measurements = document.at("trees").at(1).at("measurements");
+  EXPECT_EQ(measurements.size(), 3U);
+  EXPECT_EQ(measurements.at(0).at("runs").size(), 3U);
+  EXPECT_TRUE(measurements.at(0).at("runs").at(0).at("after").at("system_calls").is_null());
+  EXPECT_EQ(measurements.at(2).at("missed"), 1);
   EXPECT_EQ(document.at("skipped").at(0).at("name"), "overlay");
+  EXPECT_TRUE(document.at("promises_kept").get<bool>());
 }
 
 TEST(Report, TextAndPage) {
-  const std::string text = to_text(sample());
+  const std::string text = to_text({sample()});
   EXPECT_NE(text.find("200.0"), std::string::npos) << text;
-  EXPECT_NE(text.find("50.0 -1"), std::string::npos) << text;
-  const std::string page = to_html(sample());
+  EXPECT_NE(text.find("1 of 2 missed"), std::string::npos) << text;
+  const std::string page = to_html({sample()});
   EXPECT_NE(page.find("6.1 &lt;odd&gt;"), std::string::npos);
   EXPECT_NE(page.find("<svg"), std::string::npos);
   EXPECT_EQ(page.find("://"), std::string::npos);
+}
+
+TEST(Report, FoundOrNot) {
+  Results results = sample();
+  results.measurements[2].runs.back().verdict = {2, 2, 1, 0};
+  results.measurements[1].runs.back().verdict = {0, 0, 0, 5};
+  const std::string text = to_text({results});
+  EXPECT_NE(text.find("missed, 1 false"), std::string::npos) << text;
+  EXPECT_NE(text.find("nothing"), std::string::npos) << text;
+  EXPECT_NE(text.find("time            no     5             0"), std::string::npos) << text;
+}
+
+TEST(Report, SeveralSizesAreOneChart) {
+  EXPECT_EQ(to_html({sample()}).find("by size of the tree"), std::string::npos);
+  EXPECT_NE(to_html({sample(), sample()}).find("by size of the tree"), std::string::npos);
 }
 
 }  // namespace
