@@ -17,7 +17,8 @@ STYLE = """:root{color-scheme:light dark;--ink:#1d2330;--paper:#fff;--rule:#d9dd
 body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper)}
 h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}.scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}th{border-bottom:2px solid var(--strong)}
+th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--rule)}td{white-space:nowrap}
+th{border-bottom:2px solid var(--strong);vertical-align:bottom}
 th:first-child,td:first-child{text-align:left}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}.axis{stroke:var(--rule)}"""
 COLOURS = {"step": "#8a93a6", "resolve": "#b279a2", "pull": "#4c78c8", "unpack": "#72b7b2", "run": "#e0873a", "snapshot": "#d95f5f",
            "capture": "#54a24b", "push": "#9d755d"}
@@ -76,6 +77,16 @@ def as_html(results):
             f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>\n{body}</tbody></table></div>\n{waterfalls}</body></html>\n')
 
 
+def _tick_step(end):
+    """1, 2 or 5 times a power of ten, in microseconds, so that there are at most ten steps up to `end`."""
+    step = 10_000
+    while True:
+        for factor in (1, 2, 5):
+            if end / (step * factor) <= 10:
+                return step * factor
+        step *= 10
+
+
 def waterfall(events):
     """SVG of a trace in Chrome's format: a row a track, a bar a span."""
     spans = [event for event in events if event["ph"] == "X"]
@@ -86,10 +97,11 @@ def waterfall(events):
     scale = (WIDTH - LABELS) / end
     height = (len(tracks) + 1) * ROW + 6
     parts = [f'<svg viewBox="0 0 {WIDTH} {height}" width="100%" role="img">\n']
-    for step in range(11):
-        x = LABELS + (WIDTH - LABELS) * step / 10
+    step = _tick_step(end)
+    for number in range(int(end / step) + 1):
+        x = LABELS + number * step * scale
         parts.append(f'<line class="axis" x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{height - ROW}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{height - 4}" text-anchor="{"end" if step == 10 else "middle"}">{end * step / 1e7:.1f} s</text>\n')
+        parts.append(f'<text x="{x:.1f}" y="{height - 4}" text-anchor="{"end" if x > WIDTH - 20 else "middle"}">{number * step / 1e6:g} s</text>\n')
     labelled = set()
     for span in spans:
         kind, y = span["cat"], tracks[span["tid"]] * ROW

@@ -57,6 +57,9 @@ class Race(unittest.TestCase):
         self.assertIn("RUN &lt;x&gt;: 3.000 s", page)
         self.assertEqual(page.count("<svg"), 2)
 
+    def test_times_on_the_axis_are_round(self):
+        self.assertEqual([report._tick_step(end) for end in (30_000, 3_000_000, 11_000_000, 90_000_000)], [10_000, 500_000, 2_000_000, 10_000_000])
+
 
 class Profile(unittest.TestCase):
     def setUp(self):
