@@ -115,7 +115,6 @@ pulled ranges-ignored big GET "blobs/$layer_big" always ignore-range
 check "a blob is asked for once where ranges are ignored" same "$(requests "GET /v2/library/ranges-ignored/blobs/$layer_big")" 1
 check "and for each range where they are not" same "$(requests "GET /v2/library/ranges/blobs/$layer_big 206")" 5
 pulled ranges-one-slow big GET "blobs/$layer_big" 1 rate=4000000
-pulled ranges-one-stalls-and-breaks big GET "blobs/$layer_big" 2 rate=2000000,reset=1000000
 unpulled ranges-shifted big GET "blobs/$layer_big" always shift=7 "$layer_big"
 unpulled ranges-flipped big GET "blobs/$layer_big" 1 flip=5000 "$layer_big"
 pulled manifest-reset-once small GET manifests/latest 1 reset=100
