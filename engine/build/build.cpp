@@ -66,7 +66,9 @@ void plan_stages(Session& session) {
 
 // Waits for layers that are still being captured, downloaded or uploaded. From here on nothing about the image changes.
 Task<void> finish_transfers(Session& session, const StageResult& stage) {
-  if (wants_files(session.request)) want_bytes(session, stage.layers);
+  if (wants_files(session.request)) {
+    for (const auto& layer : stage.layers) want_bytes(session, layer);
+  }
   co_await session.transfers.join();
 }
 

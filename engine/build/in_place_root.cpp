@@ -48,9 +48,8 @@ Task<void> InPlaceRoot::prepare(int index, StageResultPtr stage) {
   while (holder_ && !current_) co_await changed_.wait();
   if (!holder_ || !container_->renames()) co_return;
   stage->rootfs = new_rootfs(index);
-  auto blobs = want_bytes(session_, stage->layers);
   const PhaseClock::Activity unpacking(session_.clock, "unpack");
-  Tree prepared = co_await stage->rootfs->unpack_beside(std::move(blobs));
+  Tree prepared = co_await stage->rootfs->unpack_beside(layers_of_(index, *stage));
   stage->tree = std::move(prepared);
 }
 
@@ -62,12 +61,11 @@ Task<void> InPlaceRoot::take(int index, StageResultPtr stage) {
   if (!prepared) stage->rootfs = new_rootfs(index);
   current_ = stage->rootfs;
   changed_.notify_all();
-  auto blobs = want_bytes(session_, stage->layers);
   const PhaseClock::Activity unpacking(session_.clock, "unpack");
   if (prepared) {
     co_await current_->move_in(*stage->tree);
   } else {
-    Tree tree = co_await current_->unpack(std::move(blobs));
+    Tree tree = co_await current_->unpack(layers_of_(index, *stage));
     stage->tree = std::move(tree);
   }
 }

@@ -12,10 +12,13 @@
 // Loop thread only.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/build/session.hpp"
 #include "engine/rootfs/container_root.hpp"
@@ -28,7 +31,11 @@ using StageResultPtr = std::shared_ptr<StageResult>;
 
 class InPlaceRoot {
  public:
-  explicit InPlaceRoot(Session& session) : session_(session), changed_(session.runtime.executor()) {}
+  // What a stage's layers are unpacked from; asked once for each, when that begins.
+  using LayersOf = std::function<std::vector<LayerInput>(int index, const StageResult& stage)>;
+
+  InPlaceRoot(Session& session, LayersOf layers_of)
+      : session_(session), layers_of_(std::move(layers_of)), changed_(session.runtime.executor()) {}
 
   // While it lives, nothing in "/" is moved. For the time of one step; whoever has one waits for no stage.
   class Reading {
@@ -71,6 +78,7 @@ class InPlaceRoot {
   void keep_caches();
 
   Session& session_;
+  const LayersOf layers_of_;
   std::unique_ptr<ContainerRoot> container_;  // from the first prepare()
   std::set<std::string> keep_;                // what stays in "/" besides mounts
   std::shared_ptr<Rootfs> current_;           // the stage whose files are in "/"

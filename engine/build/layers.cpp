@@ -1,8 +1,12 @@
 #include "engine/build/layers.hpp"
 
+#include <algorithm>
+#include <chrono>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/outputs.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -33,7 +37,8 @@ Task<bool> take_file(Session& session, ImageLayerPtr layer) {
   co_return false;
 }
 
-Task<void> pull_layer(Session& session, ImageLayerPtr layer) {
+// Into the layer's blob, or through `passage`.
+Task<void> pull_layer(Session& session, ImageLayerPtr layer, oci::PassagePtr passage) {
   const PhaseClock::Activity pulling(session.clock, "pull", layer->descriptor.digest.text());
   if (!layer->origin) {
     const oci::PulledManifest pulled = co_await session.hub.pull_manifest(layer->image, session.request.platform);
@@ -48,7 +53,11 @@ Task<void> pull_layer(Session& session, ImageLayerPtr layer) {
     session.clock.add_bytes("pull", bytes);
     session.progress.transfer_advanced(transfer, bytes);
   };
-  co_await layer->origin->download(layer->origin_repository, layer->descriptor, layer->blob, on_bytes);
+  if (passage) {
+    co_await layer->origin->download(layer->origin_repository, layer->descriptor, passage, on_bytes);
+  } else {
+    co_await layer->origin->download(layer->origin_repository, layer->descriptor, layer->blob, on_bytes);
+  }
   session.progress.transfer_finished(transfer, "");
 }
 
@@ -57,7 +66,7 @@ Task<void> fetch_layer(Session& session, ImageLayerPtr layer) {
   try {
     bool there = false;
     if (layer->file) there = co_await take_file(session, layer);
-    if (!there) co_await pull_layer(session, layer);
+    if (!there) co_await pull_layer(session, layer, nullptr);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -65,6 +74,44 @@ Task<void> fetch_layer(Session& session, ImageLayerPtr layer) {
   session.cache_failed = session.cache_failed || layer->from_cache;
   layer->blob->fail(failure);
   std::rethrow_exception(failure);
+}
+
+Task<void> pass_layer(Session& session, ImageLayerPtr layer, oci::PassagePtr passage) {
+  std::exception_ptr failure;
+  try {
+    co_await pull_layer(session, layer, passage);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (!failure) co_return;
+  session.cache_failed = session.cache_failed || layer->from_cache;
+  passage->fail(failure);
+  std::rethrow_exception(failure);
+}
+
+// A blob that is downloaded when somebody wants it.
+oci::SpoolBlobPtr blob_of(Session& session, const ImageLayerPtr& layer) {
+  if (layer->blob) return layer->blob;
+  layer->blob = std::make_shared<oci::SpoolBlob>(session.runtime.executor(), session.spool_directory);
+  layer->blob->start_with([&session, weak = std::weak_ptr<ImageLayer>(layer)] {
+    if (const ImageLayerPtr wanted = weak.lock()) session.transfers.spawn(fetch_layer(session, wanted));
+  });
+  return layer->blob;
+}
+
+oci::PassagePtr passage_of(Session& session, const ImageLayerPtr& layer) {
+  auto passage = std::make_shared<oci::Passage>(session.runtime.executor(), layer->descriptor);
+  passage->start_with([&session, layer, weak = std::weak_ptr<oci::Passage>(passage)] {
+    if (const oci::PassagePtr opened = weak.lock()) session.transfers.spawn(pass_layer(session, layer, opened));
+  });
+  return passage;
+}
+
+// Whether no bytes are at hand, and nothing that the build leaves behind is made of them.
+bool may_pass(const Session& session, const ImageLayer& layer) {
+  const BuildRequest& request = session.request;
+  return layer.origin && !layer.blob && !layer.file && !wants_files(request) &&
+         !(session.image_store && request.cache.keep_base_images);
 }
 
 // SOURCE_DATE_EPOCH clamps, as BuildKit does with rewrite-timestamp=true; --reproducible gives every entry the same time.
@@ -105,20 +152,47 @@ Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tre
   std::rethrow_exception(failure);
 }
 
+constexpr std::uint64_t worth_watching = 32U << 20U;  // bytes of an image
+constexpr auto watching_interval = std::chrono::milliseconds(200);
+
+// Through memory a layer comes over one connection, and only when its turn is near. Where that is slower than unpacking, the
+// layers whose turn is still to come are downloaded to the spool now, all at once.
+Task<void> watch_supply(std::vector<LayerInput> inputs) {
+  const auto waits = [](const LayerInput& input) { return input.passes() && !input.passage->opened(); };
+  const auto starves = [](const LayerInput& input) { return input.passage && input.passage->starved(); };
+  while (std::ranges::any_of(inputs, waits)) {
+    if (std::ranges::any_of(inputs, starves)) {
+      for (const auto& input : inputs) {
+        if (waits(input)) input.blob->want();
+      }
+      co_return;
+    }
+    co_await io::sleep_for(watching_interval);
+  }
+}
+
 }  // namespace
 
 oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer) {
-  if (!layer->blob) {
-    layer->blob = std::make_shared<oci::SpoolBlob>(session.runtime.executor(), session.spool_directory);
-    session.transfers.spawn(fetch_layer(session, layer));
-  }
-  return layer->blob;
+  const oci::SpoolBlobPtr blob = blob_of(session, layer);
+  blob->want();
+  return blob;
 }
 
-std::vector<oci::SpoolBlobPtr> want_bytes(Session& session, const std::vector<ImageLayerPtr>& layers) {
-  std::vector<oci::SpoolBlobPtr> blobs;
-  for (const auto& layer : layers) blobs.push_back(want_bytes(session, layer));
-  return blobs;
+std::vector<LayerInput> want_layers(Session& session, const std::vector<ImageLayerPtr>& layers,
+                                    const std::function<bool(const ImageLayer&)>& passing) {
+  std::vector<LayerInput> inputs;
+  std::uint64_t size = 0;
+  for (const auto& layer : layers) {
+    if (may_pass(session, *layer) && passing(*layer)) {
+      size += layer->descriptor.size;
+      inputs.push_back({blob_of(session, layer), passage_of(session, layer)});
+    } else {
+      inputs.push_back({want_bytes(session, layer), nullptr});
+    }
+  }
+  if (size > worth_watching) session.transfers.spawn(watch_supply(inputs));
+  return inputs;
 }
 
 std::shared_ptr<Capture> start_capture(Session& session, Tree tree, Changes changes, oci::ImageFormat format) {

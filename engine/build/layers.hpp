@@ -1,12 +1,14 @@
 // Layers of an image on their way: from a registry, or from a step of this build.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/build/session.hpp"
 #include "engine/capture/layer_writer.hpp"
+#include "engine/rootfs/layer_input.hpp"
 #include "oci/blob/spool.hpp"
 
 namespace kiln::engine {
@@ -52,7 +54,11 @@ io::Task<void> keep_base_images(Session& session);
 
 // The bytes of a layer that this build has not made; the download starts when this is called first and goes on beside the build.
 oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer);
-std::vector<oci::SpoolBlobPtr> want_bytes(Session& session, const std::vector<ImageLayerPtr>& layers);
+
+// What layers are unpacked or indexed from. `passing`: whether a layer's bytes are wanted once only, as far as the caller knows;
+// then they go through memory unless the build has or keeps them, and whoever wants them later has them downloaded again.
+std::vector<LayerInput> want_layers(Session& session, const std::vector<ImageLayerPtr>& layers,
+                                    const std::function<bool(const ImageLayer&)>& passing);
 
 // Starts to capture `changes` as a layer. `captured` becomes true, and `on_captured` is notified, when no file will be read
 // any more.

@@ -88,6 +88,11 @@ void Publisher::push_layer(ImageLayerPtr layer) {
   if (!targets_.empty()) session_.transfers.spawn(push_to_all(std::move(layer)));
 }
 
+bool Publisher::may_send(const ImageLayer& layer) const {
+  return std::ranges::any_of(
+      targets_, [&layer](const Target& target) { return !layer.origin || layer.origin->host() != target.registry->host(); });
+}
+
 Task<void> Publisher::push_to_all(ImageLayerPtr layer) {
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     std::string mount_from;

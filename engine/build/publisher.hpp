@@ -20,6 +20,9 @@ class Publisher {
   // while it still grows when the repository is new and cannot have it.
   void push_layer(ImageLayerPtr layer);
 
+  // Whether some destination is in another registry than the layer, so that it may have to be sent.
+  bool may_send(const ImageLayer& layer) const;
+
   // Config and manifests, one tag after the other, after all layers are there. Gives the references.
   io::Task<std::vector<std::string>> push_image(const oci::Image& image);
 

@@ -18,6 +18,17 @@ namespace kiln::engine {
 
 using io::Task;
 
+namespace {
+
+// What a stage starts from that is no other stage.
+const Source& outermost_base(const Plan& plan, int stage) {
+  const Source* base = &plan.stages[static_cast<std::size_t>(stage)].base;
+  while (base->kind == Source::Kind::stage) base = &plan.stages[static_cast<std::size_t>(base->stage)].base;
+  return *base;
+}
+
+}  // namespace
+
 Task<StageResultPtr> StageRunner::run() {
   for (int index = session_.plan.target;;) {
     published_.insert(index);
@@ -184,8 +195,22 @@ Task<std::vector<StageResultPtr>> StageRunner::load_sources(const Step& step) {
 Task<void> StageRunner::ensure_tree(StageResultPtr stage) {
   if (stage->tree) co_return;
   const PhaseClock::Activity unpacking(session_.clock, "unpack");
-  Tree tree = co_await index_layers(session_.runtime, want_bytes(session_, stage->layers));
+  // Somebody may want contents, too.
+  const auto kept = [](const ImageLayer&) { return false; };
+  Tree tree = co_await index_layers(session_.runtime, want_layers(session_, stage->layers, kept));
   stage->tree = std::move(tree);
+}
+
+// A layer that another stage is made of is wanted by that one as well.
+std::vector<LayerInput> StageRunner::layers_to_unpack(int index, const StageResult& stage) {
+  const Source& base = outermost_base(session_.plan, index);
+  const bool alone = std::ranges::none_of(demand_, [&](const auto& demanded) {
+    const Source& other = outermost_base(session_.plan, demanded.first);
+    return demanded.first != index && other.image.text() == base.image.text() && other.context == base.context;
+  });
+  const bool published = published_.contains(index);
+  const auto passing = [&](const ImageLayer& layer) { return alone && !(published && publisher_.may_send(layer)); };
+  return want_layers(session_, stage.layers, passing);
 }
 
 std::shared_ptr<Rootfs> make_rootfs(Session& session, int index, RootfsShape shape, const std::string& directory,
@@ -209,9 +234,8 @@ Task<void> StageRunner::unpack_base(int index, StageResultPtr stage, const Resol
   std::set<std::string> paths =
       protected_paths(sandbox.kind(), request.kiln_directory, request.ignore_var_run, request.ignore_paths);
   stage->rootfs = make_rootfs(session_, index, sandbox.shape(), request.work_directory, std::move(paths));
-  auto blobs = want_bytes(session_, stage->layers);
   const PhaseClock::Activity unpacking(session_.clock, "unpack");
-  Tree tree = co_await stage->rootfs->unpack(std::move(blobs));
+  Tree tree = co_await stage->rootfs->unpack(layers_to_unpack(index, *stage));
   stage->tree = std::move(tree);
 }
 

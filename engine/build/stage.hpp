@@ -63,7 +63,10 @@ bool may_be_cached(const CacheSettings& settings, const Step& step);
 
 class StageRunner {
  public:
-  StageRunner(Session& session, Publisher& publisher) : session_(session), publisher_(publisher), root_(session) {}
+  StageRunner(Session& session, Publisher& publisher)
+      : session_(session),
+        publisher_(publisher),
+        root_(session, [this](int index, const StageResult& stage) { return layers_to_unpack(index, stage); }) {}
 
   // Runs the target and what it needs; gives the target's result.
   io::Task<StageResultPtr> run();
@@ -109,6 +112,7 @@ class StageRunner {
   io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);
   io::Task<void> ensure_tree(StageResultPtr stage);
   io::Task<void> unpack_base(int index, StageResultPtr stage, const ResolvedStage& resolved, const Sandbox& sandbox);
+  std::vector<LayerInput> layers_to_unpack(int index, const StageResult& stage);
 
   // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers
   // of the steps that need not run.

@@ -1,6 +1,7 @@
 #include "engine/rootfs/layer_reader.hpp"
 
 #include <utility>
+#include <vector>
 
 #include "engine/rootfs/content_copy.hpp"
 #include "engine/tree/tree.hpp"
@@ -18,8 +19,7 @@ constexpr std::size_t entries_ahead = 16'384;  // about 5 MB
 // A decompressor that owns what it reads from.
 class LayerSource final : public io::ByteSource {
  public:
-  LayerSource(oci::SpoolBlobPtr blob, const std::atomic<bool>* stop)
-      : blob_(std::move(blob)), input_(blob_->follow(stop)), stop_(stop) {}
+  LayerSource(std::shared_ptr<io::ByteSource> input, const std::atomic<bool>* stop) : input_(std::move(input)), stop_(stop) {}
   std::size_t read(io::MutableBytes buffer) override {
     if (stop_ && *stop_) throw io::Error(io::ErrorKind::cancelled, "cancelled");
     if (!inflated_) inflated_ = io::make_decompressor(*input_);
@@ -27,25 +27,44 @@ class LayerSource final : public io::ByteSource {
   }
 
  private:
-  oci::SpoolBlobPtr blob_;
-  std::unique_ptr<io::ByteSource> input_;
+  std::shared_ptr<io::ByteSource> input_;
   std::unique_ptr<io::ByteSource> inflated_;
   const std::atomic<bool>* stop_;
 };
 
 }  // namespace
 
-std::unique_ptr<io::ByteSource> open_layer(const oci::SpoolBlobPtr& blob, const std::atomic<bool>* stop) {
-  return io::make_read_ahead(std::make_unique<LayerSource>(blob, stop), ahead_buffer, ahead_buffers);
+std::unique_ptr<io::ByteSource> open_layer(std::shared_ptr<io::ByteSource> input, const std::atomic<bool>* stop) {
+  return io::make_read_ahead(std::make_unique<LayerSource>(std::move(input), stop), ahead_buffer, ahead_buffers);
 }
 
-LayerReader::LayerReader(const oci::SpoolBlobPtr& blob, const std::atomic<bool>* stop) : source_(open_layer(blob, stop)) {}
+LayerReader::LayerReader(const LayerInput& input, const std::atomic<bool>* stop)
+    : input_(input.open(stop)), source_(open_layer(input_, stop)) {}
 
 LayerReader::~LayerReader() { take_over(); }
 
 oci::TarReader& LayerReader::archive() {
   if (!archive_) archive_.emplace(*source_);
   return *archive_;
+}
+
+// An archive may end before its blob does, and only the blob's end tells that its bytes are right.
+std::optional<oci::TarEntry> LayerReader::next_in_archive() {
+  std::optional<oci::TarEntry> entry = archive().next();
+  if (entry) return entry;
+  std::vector<std::byte> scratch(64U << 10U);
+  while (!source_->next(scratch).empty()) {
+  }
+  return std::nullopt;
+}
+
+void LayerReader::await_verdict() {
+  take_over();
+  archive_.reset();
+  source_.reset();
+  std::vector<std::byte> scratch(1U << 20U);
+  while (input_->read(scratch) > 0) {
+  }
 }
 
 void LayerReader::start_ahead(std::unique_ptr<StagedFiles> files) {
@@ -77,7 +96,7 @@ bool LayerReader::may_go_on() {
 
 void LayerReader::read_ahead(StagedFiles* files) {
   while (may_go_on()) {
-    auto entry = archive().next();
+    auto entry = next_in_archive();
     if (!entry) {
       ended_ = true;
       return;
@@ -102,7 +121,7 @@ std::optional<oci::TarEntry> LayerReader::next() {
   current_ = {};
   if (failure_) std::rethrow_exception(failure_);
   if (ended_) return std::nullopt;
-  return archive().next();
+  return next_in_archive();
 }
 
 }  // namespace kiln::engine

@@ -10,23 +10,23 @@
 #include <optional>
 #include <thread>
 
+#include "engine/rootfs/layer_input.hpp"
 #include "engine/rootfs/staged_files.hpp"
 #include "io/codec/decompress.hpp"
-#include "oci/blob/spool.hpp"
 #include "oci/tar/reader.hpp"
 
 namespace kiln::engine {
 
 // The decompressed bytes of a layer that may still be growing, inflated on a thread of its own a few buffers ahead.
-std::unique_ptr<io::ByteSource> open_layer(const oci::SpoolBlobPtr& blob, const std::atomic<bool>* stop);
+std::unique_ptr<io::ByteSource> open_layer(std::shared_ptr<io::ByteSource> input, const std::atomic<bool>* stop);
 
 // Layers have to be applied in order, and inflating one keeps a single core busy. So the next ones are read meanwhile, on a
 // thread each: entries into a list of bounded length, contents into staged files. Only the order of names waits, and nothing
 // of the rules of layers is known here. From take_over() on, the caller gets the list and then the rest of the archive.
 class LayerReader {
  public:
-  // `stop` is borrowed: when it is set, whatever waits for bytes ends with Error(cancelled).
-  LayerReader(const oci::SpoolBlobPtr& blob, const std::atomic<bool>* stop);
+  // Both are borrowed. When `stop` is set, whatever waits for bytes ends with Error(cancelled).
+  LayerReader(const LayerInput& input, const std::atomic<bool>* stop);
   ~LayerReader();
   LayerReader(const LayerReader&) = delete;
   LayerReader& operator=(const LayerReader&) = delete;
@@ -42,6 +42,10 @@ class LayerReader {
   const StagedFile* staged() const noexcept { return current_.file.directory ? &current_.file : nullptr; }
   oci::TarReader& archive();
 
+  // After an error: reads the rest of the blob, and throws the download's error if it is not what it should be. Bytes that make
+  // no sense are most often bytes that are not the layer's. Nothing else may be called afterwards.
+  void await_verdict();
+
  private:
   struct Ahead {
     oci::TarEntry entry;
@@ -51,7 +55,9 @@ class LayerReader {
   void read_ahead(StagedFiles* files);
   Ahead read_entry(oci::TarEntry entry, StagedFiles* files);
   bool may_go_on();
+  std::optional<oci::TarEntry> next_in_archive();
 
+  std::shared_ptr<io::ByteSource> input_;
   std::unique_ptr<io::ByteSource> source_;
   std::optional<oci::TarReader> archive_;  // opened by its first user, because opening waits for bytes
   Ahead current_;

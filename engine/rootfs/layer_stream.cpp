@@ -10,15 +10,6 @@ namespace kiln::engine {
 
 namespace {
 
-// Waits until the whole blob is there and throws the download's error if it is not what it should be: bytes that make no
-// sense are most often bytes that are not the layer's.
-void await_verdict(const oci::SpoolBlob& blob, const std::atomic<bool>& stop) {
-  const std::unique_ptr<io::ByteSource> source = blob.follow(&stop);
-  std::vector<std::byte> buffer(1U << 20U);
-  while (source->read(buffer) > 0) {
-  }
-}
-
 void apply_layer(const oci::SpoolBlobPtr& blob, LayerReader& reader, const LayerTarget& target, const std::atomic<bool>& stop) {
   auto content = std::make_shared<ContentLayer>();
   content->blob = blob;
@@ -30,7 +21,7 @@ void apply_layer(const oci::SpoolBlobPtr& blob, LayerReader& reader, const Layer
       applier.apply(*entry);
     }
   } catch (const io::Error& error) {
-    if (error.kind() == io::ErrorKind::integrity) await_verdict(*blob, stop);
+    if (error.kind() == io::ErrorKind::integrity) reader.await_verdict();
     throw;
   }
   if (sink) sink->end_layer();
@@ -69,7 +60,7 @@ io::Task<void> watch(Stoppable& shared) {
 
 }  // namespace
 
-void apply_layers(const std::vector<oci::SpoolBlobPtr>& layers, const LayerTarget& target, std::atomic<bool>& stop) {
+void apply_layers(const std::vector<LayerInput>& layers, const LayerTarget& target, std::atomic<bool>& stop) {
   std::vector<std::unique_ptr<LayerReader>> readers(layers.size());
   const std::size_t most_ahead = io::usable_cores();
   const bool may_read_ahead = target.stage || !target.make_sink;
@@ -83,7 +74,7 @@ void apply_layers(const std::vector<oci::SpoolBlobPtr>& layers, const LayerTarge
       }
       readers[i]->take_over();
       io::with_context(fmt::format("unpacking layer {} of {}", i + 1, layers.size()),
-                       [&] { apply_layer(layers[i], *readers[i], target, stop); });
+                       [&] { apply_layer(layers[i].blob, *readers[i], target, stop); });
       readers[i].reset();
     }
   } catch (...) {

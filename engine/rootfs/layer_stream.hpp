@@ -24,7 +24,7 @@ struct LayerTarget {
 
 // For a pool thread that may wait: applies the layers, lowest first. Some layers above the current one, as many as there are
 // cores, are read ahead. Errors name the layer; `stop` ends it with Error(cancelled).
-void apply_layers(const std::vector<oci::SpoolBlobPtr>& layers, const LayerTarget& target, std::atomic<bool>& stop);
+void apply_layers(const std::vector<LayerInput>& layers, const LayerTarget& target, std::atomic<bool>& stop);
 
 // Runs `work` on the waiting pool; when the caller is cancelled meanwhile, the flag is set and the end awaited.
 using StoppableWork = std::function<void(std::atomic<bool>& stop)>;

@@ -24,7 +24,7 @@ using Wanted = std::map<std::string, std::vector<Content*>>;  // path in the lay
 void extract_wanted(const oci::SpoolBlobPtr& blob, const Wanted& wanted, const std::shared_ptr<const ContentDirectory>& directory,
                     std::atomic<bool>& stop, std::map<std::string, std::string>& names) {
   static std::atomic<std::uint64_t> last_number = 0;
-  const auto source = open_layer(blob, &stop);
+  const auto source = open_layer(blob->follow(&stop), &stop);
   oci::TarReader reader(*source);
   while (const auto entry = reader.next()) {
     if (entry->type != FileType::regular || !wanted.contains(entry->path)) continue;

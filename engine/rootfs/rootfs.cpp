@@ -90,12 +90,12 @@ Rootfs::~Rootfs() = default;
 
 RootfsShape Rootfs::shape() const noexcept { return impl_->shape; }
 
-Task<Tree> Rootfs::unpack(std::vector<oci::SpoolBlobPtr> layers) {
+Task<Tree> Rootfs::unpack(std::vector<LayerInput> layers) {
   Tree tree = co_await unpack_into(impl_->top(), std::move(layers));
   co_return tree;
 }
 
-Task<Tree> Rootfs::unpack_into(int directory, std::vector<oci::SpoolBlobPtr> layers) {
+Task<Tree> Rootfs::unpack_into(int directory, std::vector<LayerInput> layers) {
   Tree tree;
   auto work = [this, directory, &layers, &tree](std::atomic<bool>& stop) {
     DiskWriter writer(directory, impl_->protected_paths);
@@ -203,7 +203,7 @@ Task<void> Rootfs::move_aside() {
   impl_->in_place_root->directory = std::move(target->directory);
 }
 
-Task<Tree> Rootfs::unpack_beside(std::vector<oci::SpoolBlobPtr> layers) {
+Task<Tree> Rootfs::unpack_beside(std::vector<LayerInput> layers) {
   const std::string path = impl_->work_directory + "/next";
   io::make_directories(path);
   impl_->beside = open_directory(path);
@@ -288,7 +288,7 @@ Task<void> Rootfs::remove() {
   co_await io::offload(impl_->runtime.waiting(), work);
 }
 
-Task<Tree> index_layers(io::Runtime& runtime, std::vector<oci::SpoolBlobPtr> layers) {
+Task<Tree> index_layers(io::Runtime& runtime, std::vector<LayerInput> layers) {
   Tree tree;
   auto work = [&layers, &tree](std::atomic<bool>& stop) { apply_layers(layers, {tree, nullptr, nullptr}, stop); };
   co_await run_stoppable(runtime, work);

@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "engine/rootfs/disk_writer.hpp"
+#include "engine/rootfs/layer_input.hpp"
 #include "engine/tree/tree.hpp"
 #include "io/loop/runtime.hpp"
-#include "oci/blob/spool.hpp"
 
 namespace kiln::engine {
 
@@ -42,7 +42,7 @@ class Rootfs {
   // Unpacks base layers, lowest first, while they still come in: the next ones are read ahead on threads of their own, and
   // their entries applied in order to the Tree and the disk (see LayerReader). Gives the Tree with stamps. Errors of a layer name
   // it; cancelling stops within one buffer.
-  io::Task<Tree> unpack(std::vector<oci::SpoolBlobPtr> layers);
+  io::Task<Tree> unpack(std::vector<LayerInput> layers);
 
   // Makes the disk follow: `changes` lead from what is on disk to `tree` (COPY, ADD, WORKDIR). Contents are read from
   // where the nodes' Content says. Sets the stamps (and, for overlay, adds a directory on top).
@@ -71,7 +71,7 @@ class Rootfs {
 
   // In place: unpacks beside "/", while another stage has it; then takes the place of what is in "/", which must have been
   // moved aside, by renames. The work directory must be on the file system of "/". move_in() renews the stamps of what it moved.
-  io::Task<Tree> unpack_beside(std::vector<oci::SpoolBlobPtr> layers);
+  io::Task<Tree> unpack_beside(std::vector<LayerInput> layers);
   io::Task<void> move_in(Tree& tree);
 
   // In place: takes directories that are on disk only because a pod mounts something below them out of what a RUN has changed,
@@ -82,7 +82,7 @@ class Rootfs {
   io::Task<void> remove();
 
  private:
-  io::Task<Tree> unpack_into(int directory, std::vector<oci::SpoolBlobPtr> layers);
+  io::Task<Tree> unpack_into(int directory, std::vector<LayerInput> layers);
   void reconcile_with_mounts(const Tree& tree);
 
   struct Impl;
@@ -91,7 +91,7 @@ class Rootfs {
 
 // Decodes layers into a Tree without touching a disk (stages without RUN), read ahead and applied in order. The nodes'
 // Content points into the blobs.
-io::Task<Tree> index_layers(io::Runtime& runtime, std::vector<oci::SpoolBlobPtr> layers);
+io::Task<Tree> index_layers(io::Runtime& runtime, std::vector<LayerInput> layers);
 
 // Contents that live in layer blobs, written as files into `directory` (an open scratch directory), each blob inflated
 // once; the contents are changed to point there.

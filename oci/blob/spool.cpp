@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <utility>
 
+#include <asio/post.hpp>
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
@@ -46,7 +48,7 @@ class Follower final : public io::ByteSource {
 }  // namespace
 
 SpoolBlob::SpoolBlob(const io::Executor& executor, const std::string& directory)
-    : file_(open_unnamed(directory)), changed_(executor) {}
+    : executor_(executor), file_(open_unnamed(directory)), changed_(executor) {}
 
 void SpoolBlob::write_at(std::uint64_t offset, io::Bytes bytes) {
   for (std::size_t done = 0; done < bytes.size();) {
@@ -111,6 +113,30 @@ void SpoolBlob::fail(std::exception_ptr error) {
 
 void SpoolBlob::announce() { changed_.notify_all(); }
 
+void SpoolBlob::start_with(std::function<void()> start) {
+  const std::lock_guard lock(mutex_);
+  start_ = std::move(start);
+}
+
+void SpoolBlob::want() {
+  std::function<void()> start;
+  {
+    const std::lock_guard lock(mutex_);
+    start = std::exchange(start_, nullptr);
+  }
+  if (start) start();
+}
+
+bool SpoolBlob::wanted() const {
+  const std::lock_guard lock(mutex_);
+  return !start_;
+}
+
+void SpoolBlob::want_from_pool() const {
+  const std::lock_guard lock(mutex_);
+  if (start_) asio::post(executor_, std::exchange(start_, nullptr));
+}
+
 std::uint64_t SpoolBlob::available() const {
   const std::lock_guard lock(mutex_);
   return available_;
@@ -122,6 +148,7 @@ bool SpoolBlob::completed() const {
 }
 
 io::Task<void> SpoolBlob::wait_beyond(std::uint64_t offset) {
+  want();
   while (true) {
     {
       const std::lock_guard lock(mutex_);
@@ -133,6 +160,7 @@ io::Task<void> SpoolBlob::wait_beyond(std::uint64_t offset) {
 }
 
 io::Task<void> SpoolBlob::wait_complete() {
+  want();
   while (true) {
     {
       const std::lock_guard lock(mutex_);
@@ -156,6 +184,7 @@ std::size_t SpoolBlob::read_at(std::uint64_t offset, io::MutableBytes buffer) co
 }
 
 std::unique_ptr<io::ByteSource> SpoolBlob::follow(const std::atomic<bool>* stop) const {
+  want_from_pool();
   const auto wait = [this, stop](std::uint64_t offset) {
     using namespace std::chrono_literals;
     std::unique_lock lock(mutex_);

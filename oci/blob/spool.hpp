@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -40,8 +41,14 @@ class SpoolBlob {
   void adopt(io::UniqueFd file, Digest digest, std::uint64_t size);
   // Loop thread: tells waiting coroutines about what pool threads have written.
   void announce();
+  // For a blob that may never be wanted: `start` makes a producer come. Called once, on the loop thread.
+  void start_with(std::function<void()> start);
 
   // -- consumers --------------------------------------------------------------------------------------------------
+  // Loop thread: has the producer come now. Whoever waits for bytes does so, too.
+  void want();
+  // Any thread: has a producer come, or been called?
+  bool wanted() const;
   std::uint64_t available() const;
   bool completed() const;
   // Loop thread: waits until more than `offset` bytes are there or the blob is complete; rethrows a failure.
@@ -61,15 +68,19 @@ class SpoolBlob {
   struct Range {
     std::uint64_t begin, end;
   };
+  void want_from_pool() const;
+
+  const io::Executor executor_;
   io::UniqueFd file_;  // replaced by adopt(), before anybody has found bytes to read
   mutable std::mutex mutex_;
   mutable std::condition_variable grown_;
-  std::uint64_t available_ = 0;  // guarded by mutex_
-  std::vector<Range> ahead_;     // guarded by mutex_: written beyond `available_`, sorted, not touching
-  bool completed_ = false;       // guarded by mutex_
-  std::exception_ptr error_;     // guarded by mutex_
-  Digest digest_;                // guarded by mutex_
-  io::Notify changed_;           // loop thread
+  std::uint64_t available_ = 0;          // guarded by mutex_
+  std::vector<Range> ahead_;             // guarded by mutex_: written beyond `available_`, sorted, not touching
+  bool completed_ = false;               // guarded by mutex_
+  std::exception_ptr error_;             // guarded by mutex_
+  Digest digest_;                        // guarded by mutex_
+  mutable std::function<void()> start_;  // guarded by mutex_
+  io::Notify changed_;                   // loop thread
 };
 
 using SpoolBlobPtr = std::shared_ptr<SpoolBlob>;

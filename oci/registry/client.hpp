@@ -17,6 +17,7 @@
 
 #include "io/http/client.hpp"
 #include "io/loop/runtime.hpp"
+#include "oci/blob/passage.hpp"
 #include "oci/blob/spool.hpp"
 #include "oci/image/manifest.hpp"
 #include "oci/image/reference.hpp"
@@ -67,6 +68,8 @@ class Registry {
   // Fills `blob` and completes it once size and digest have been verified; on any failure fails it and throws.
   // The digest is computed on the waiting pool as the bytes pass.
   io::Task<void> download(std::string repository, Descriptor descriptor, SpoolBlobPtr blob, OnBytes on_bytes);
+  // The same through memory, from the first byte to the last; ends early, without an error, when the consumer has gone.
+  io::Task<void> download(std::string repository, Descriptor descriptor, PassagePtr passage, OnBytes on_bytes);
 
   io::Task<bool> has_blob(std::string repository, Digest digest);
   // True when the repository has no tags yet, or does not exist: then a HEAD before an upload cannot find anything.

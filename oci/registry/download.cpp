@@ -1,8 +1,9 @@
 // Downloading a blob: in ranges over several connections where it is large and the registry allows it, continued where it
-// broke, its digest computed as the spool grows.
+// broke, its digest computed as the spool grows. Or in one piece after the other through memory, where its consumer computes the
+// digest.
 //
-// A byte of the spool is written once. Consumers read, and the digest is computed, while the rest still comes in: a server
-// that ignores Range and starts again from the first byte may not change what they have seen.
+// A byte is delivered once. Consumers read, and the digest is computed, while the rest still comes in: a server that ignores
+// Range and starts again from the first byte may not change what they have seen.
 #include <algorithm>
 #include <charconv>
 
@@ -28,7 +29,8 @@ struct Transfer {
   Session& session;
   std::string repository;
   Descriptor descriptor;
-  SpoolBlobPtr blob;
+  SpoolBlobPtr blob;  // where the bytes go: one of the two
+  PassagePtr passage;
   OnBytes on_bytes;
   io::Notify answered;  // the first request: then it is known whether the registry gives ranges
   std::optional<bool> ranges;
@@ -62,24 +64,54 @@ Task<Piece> read_piece(http::Response& response, io::MutableBytes buffer) {
   co_return piece;
 }
 
-// Copies bytes `begin` to `end` to the spool from a body that starts at byte `from`, which is not after `begin`; gives
-// where it stopped.
+// Where one body's bytes go.
+class Landing {
+ public:
+  explicit Landing(Transfer& transfer) : transfer_(transfer) {}
+
+  // What the next bytes are to be read into; empty when nobody wants them.
+  Task<io::MutableBytes> room() {
+    if (transfer_.passage) {
+      const io::MutableBytes room = co_await transfer_.passage->room();
+      co_return room;
+    }
+    if (buffer_.empty()) {
+      lease_ = co_await transfer_.session.runtime().budget().acquire(piece_size);
+      buffer_.resize(piece_size);
+    }
+    co_return io::MutableBytes(buffer_);
+  }
+
+  // The room's first bytes are the blob's, from `offset` on.
+  Task<void> take(std::uint64_t offset, std::size_t size) {
+    if (transfer_.passage) {
+      transfer_.passage->commit(size);
+    } else {
+      auto write = [this, offset, size] { transfer_.blob->write_at(offset, io::Bytes(buffer_).first(size)); };
+      co_await io::offload(transfer_.session.runtime().cpu(), write);
+      transfer_.blob->announce();
+    }
+    if (transfer_.on_bytes) transfer_.on_bytes(size);
+  }
+
+ private:
+  Transfer& transfer_;
+  io::ByteBudget::Lease lease_;
+  std::vector<std::byte> buffer_;
+};
+
+// Delivers bytes `begin` to `end` from a body that starts at byte `from`, which is not after `begin`; gives where it stopped.
 Task<std::uint64_t> copy_body(Transfer& transfer, http::Response& response, std::uint64_t from, std::uint64_t begin,
                               std::uint64_t end) {
-  const io::ByteBudget::Lease lease = co_await transfer.session.runtime().budget().acquire(piece_size);
-  std::vector<std::byte> buffer(piece_size);
+  Landing landing(transfer);
   bool last = false;
   while (from < end && !last) {
     const std::uint64_t wanted = from < begin ? begin - from : end - from;
-    const io::MutableBytes target =
-        io::MutableBytes(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, wanted)));
+    const io::MutableBytes room = co_await landing.room();
+    if (room.empty()) co_return end;
+    const io::MutableBytes target = room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), wanted)));
     const Piece piece = co_await read_piece(response, target);
-    if (from >= begin && piece.size > 0) {
-      auto write = [&transfer, target, from, piece] { transfer.blob->write_at(from, target.first(piece.size)); };
-      co_await io::offload(transfer.session.runtime().cpu(), write);
-      transfer.blob->announce();
-      if (transfer.on_bytes) transfer.on_bytes(piece.size);
-    }
+    if (from >= begin && piece.size > 0) co_await landing.take(from, piece.size);
     from += piece.size;
     last = piece.last;
   }
@@ -194,6 +226,7 @@ Task<void> Registry::download(std::string repository, Descriptor descriptor, Spo
                     std::move(repository),
                     std::move(descriptor),
                     std::move(blob),
+                    nullptr,
                     std::move(on_bytes),
                     io::Notify(impl_->session.runtime().executor()),
                     {},
@@ -209,6 +242,29 @@ Task<void> Registry::download(std::string repository, Descriptor descriptor, Spo
     std::rethrow_exception(failure);
   }
   transfer.blob->complete(transfer.descriptor.digest);
+}
+
+Task<void> Registry::download(std::string repository, Descriptor descriptor, PassagePtr passage, OnBytes on_bytes) {
+  Transfer transfer{impl_->session,
+                    std::move(repository),
+                    std::move(descriptor),
+                    nullptr,
+                    std::move(passage),
+                    std::move(on_bytes),
+                    io::Notify(impl_->session.runtime().executor()),
+                    {},
+                    0};
+  std::exception_ptr failure;
+  try {
+    const std::size_t memory = std::size_t{Passage::pieces} * Passage::piece_size;
+    const io::ByteBudget::Lease lease = co_await impl_->session.runtime().budget().acquire(memory);
+    co_await download_range(transfer, 0, transfer.descriptor.size);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (!failure) co_return;
+  transfer.passage->fail(failure);
+  std::rethrow_exception(failure);
 }
 
 }  // namespace kiln::oci

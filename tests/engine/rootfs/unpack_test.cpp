@@ -73,17 +73,17 @@ class Unpack : public ::testing::Test {
   }
 
   Tree unpack(const std::vector<Archive>& archives) {
-    std::vector<oci::SpoolBlobPtr> blobs;
-    for (const auto& archive : archives) blobs.push_back(blob(archive.bytes()));
+    std::vector<LayerInput> layers;
+    for (const auto& archive : archives) layers.push_back({blob(archive.bytes()), nullptr});
     Tree tree;
-    testing::run(runtime_, unpack_blobs(blobs, tree));
+    testing::run(runtime_, unpack_layers(std::move(layers), tree));
     return tree;
   }
-  io::Task<void> unpack_blobs(std::vector<oci::SpoolBlobPtr> blobs, Tree& tree) {
-    tree = co_await rootfs_.unpack(std::move(blobs));
+  io::Task<void> unpack_layers(std::vector<LayerInput> layers, Tree& tree) {
+    tree = co_await rootfs_.unpack(std::move(layers));
   }
-  io::Task<void> index_blobs(std::vector<oci::SpoolBlobPtr> blobs, Tree& tree) {
-    tree = co_await index_layers(runtime_, std::move(blobs));
+  io::Task<void> index_layers_of(std::vector<LayerInput> layers, Tree& tree) {
+    tree = co_await index_layers(runtime_, std::move(layers));
   }
 
   fs::path root() const { return rootfs_.directory_paths().front(); }
@@ -135,14 +135,14 @@ TEST_F(Unpack, SameFileTwiceInALayerIsTheLastOne) {
 // More entries than a layer may have read before its turn.
 TEST_F(Unpack, LongLayersWaitForTheirTurn) {
   constexpr int files = 17'000;
-  std::vector<oci::SpoolBlobPtr> blobs{blob(Archive().directory("0").bytes())};
+  std::vector<LayerInput> layers{{blob(Archive().directory("0").bytes()), nullptr}};
   for (const std::string layer : {"1", "2"}) {
     Archive archive;
     for (int i = 0; i < files; ++i) archive.file(layer + "/" + std::to_string(i), "x");
-    blobs.push_back(blob(archive.bytes()));
+    layers.push_back({blob(archive.bytes()), nullptr});
   }
   Tree tree;
-  testing::run(runtime_, index_blobs(blobs, tree));
+  testing::run(runtime_, index_layers_of(std::move(layers), tree));
   EXPECT_EQ(tree.size(), 4U + 2 * files);
 }
 
@@ -153,10 +153,11 @@ TEST_F(Unpack, NothingStaysStaged) {
 
 TEST_F(Unpack, AnErrorNamesItsLayer) {
   const std::string whole = Archive().file("a", std::string(2000, 'x')).bytes();
-  std::vector<oci::SpoolBlobPtr> blobs{blob(whole), blob(whole), blob(whole.substr(0, 1500)), blob(whole)};
+  std::vector<LayerInput> layers;
+  for (const auto& bytes : {whole, whole, whole.substr(0, 1500), whole}) layers.push_back({blob(bytes), nullptr});
   Tree tree;
   try {
-    testing::run(runtime_, unpack_blobs(blobs, tree));
+    testing::run(runtime_, unpack_layers(std::move(layers), tree));
     FAIL() << "a truncated layer was unpacked";
   } catch (const io::Error& error) {
     EXPECT_NE(error.message().find("layer 3 of 4"), std::string::npos) << error.message();
