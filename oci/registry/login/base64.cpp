@@ -12,13 +12,14 @@ namespace kiln::oci {
 
 std::string base64_decode(std::string text, std::string_view what) {
   std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
+  const std::size_t padding = text.size() - std::min(text.find('='), text.size());
   std::string bytes(text.size(), '\0');
   const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                                    reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) throw io::Error(io::ErrorKind::usage, fmt::format("{} is not base64", what));
-  std::size_t length = static_cast<std::size_t>(size);
-  for (std::size_t i = text.size(); i > 0 && text[i - 1] == '='; --i) --length;
-  bytes.resize(length);
+  if (size < 0 || padding > 2 || !text.ends_with(std::string(padding, '='))) {
+    throw io::Error(io::ErrorKind::usage, fmt::format("{} is not base64", what));
+  }
+  bytes.resize(static_cast<std::size_t>(size) - padding);
   return bytes;
 }
 
