@@ -13,6 +13,7 @@
 
 #include "engine/build/checks.hpp"
 #include "engine/build/context_reads.hpp"
+#include "engine/build/epoch.hpp"
 #include "engine/build/final_config.hpp"
 #include "engine/build/layer_cache.hpp"
 #include "engine/build/mount_exchange.hpp"
@@ -48,7 +49,7 @@ void open_contexts(Session& session) {
   session.context->remember_in(session.file_memory.get());
 }
 
-void plan_stages(Session& session) {
+void plan_stages(Session& session, std::optional<LookedUpEpoch> epoch = std::nullopt) {
   check_frontend(session);
   PlanOptions options;
   for (const auto& [name, value] : session.request.build_args) options.build_args[name] = value.value_or("");
@@ -57,11 +58,23 @@ void plan_stages(Session& session) {
   options.platform = session.request.platform;
   options.named_contexts = session.request.named_contexts;
   options.build_platform = oci::host_platform();
+  options.looked_up_epoch = epoch;
   dockerfile::Dockerfile file = dockerfile::parse_dockerfile(session.dockerfile_text, session.dockerfile_name);
   session.plan = make_plan(std::move(file), session.dockerfile_name, std::move(options));
   // Moved with its owner: the stages point into the file that the plan holds.
   for (std::size_t i = 0; i < session.plan.stages.size(); ++i) session.plan.stages[i].text = &session.plan.file.stages[i];
   session.fix_times(session.plan.source_date_epoch);
+}
+
+// What SOURCE_DATE_EPOCH names is asked for its time, and everything is planned again with that.
+Task<void> resolve_epoch(Session& session) {
+  if (session.plan.epoch.named()) {
+    const LookedUpEpoch epoch = co_await look_up_epoch(session);
+    plan_stages(session, epoch);
+  }
+  if (session.request.rewrite_timestamp && !session.source_date_epoch) {
+    spdlog::warn("rewrite-timestamp: there is no SOURCE_DATE_EPOCH to rewrite to; times of files stay as they are");
+  }
 }
 
 // Waits for layers that are still being captured, downloaded or uploaded. From here on nothing about the image changes.
@@ -129,6 +142,7 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
     check_dockerfile(session, {});
     co_return BuildResult();
   }
+  co_await resolve_epoch(session);
   if (session.request.cache.enabled) session.cache = std::make_unique<LayerCache>(session);
   if (session.request.cache.explain) {
     BuildResult looked_up;

@@ -114,14 +114,14 @@ bool may_pass(const Session& session, const ImageLayer& layer) {
          !(session.image_store && request.cache.keep_base_images);
 }
 
-// SOURCE_DATE_EPOCH clamps, as BuildKit does with rewrite-timestamp=true; --reproducible gives every entry the same time.
+// SOURCE_DATE_EPOCH alone leaves the times of what a RUN makes, as with BuildKit; --reproducible gives every entry the same time.
 LayerSettings layer_settings(const Session& session) {
   const BuildRequest& request = session.request;
   LayerSettings settings;
   settings.compression = request.compression;
   if (request.reproducible) {
     settings.fixed_mtime = oci::FileTime{session.source_date_epoch.value_or(0), 0};
-  } else if (session.source_date_epoch) {
+  } else if (request.rewrite_timestamp && session.source_date_epoch) {
     settings.newest_mtime = oci::FileTime{*session.source_date_epoch, 0};
   }
   return settings;

@@ -67,6 +67,7 @@ struct CacheSettings {
 struct BuildRequest {
   // -- input
   std::string context_directory;                                 // absolute; empty: no context
+  std::optional<std::int64_t> context_time;                      // seconds: of one that was fetched; for SOURCE_DATE_EPOCH=context
   std::string dockerfile_path;                                   // absolute
   std::map<std::string, std::optional<std::string>> build_args;  // without a value: taken from `environment`
   std::map<std::string, std::string> named_contexts;             // --build-context: directories are absolute
@@ -92,7 +93,8 @@ struct BuildRequest {
   io::CompressionSettings compression;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
-  bool reproducible = false;  // times fixed to zero, as Kaniko's
+  bool reproducible = false;       // times fixed to zero, as Kaniko's
+  bool rewrite_timestamp = false;  // with SOURCE_DATE_EPOCH: no file in a layer is newer, as with BuildKit's exporter
   // -- how
   SnapshotMode snapshot_mode = SnapshotMode::automatic;
   bool single_snapshot = false;

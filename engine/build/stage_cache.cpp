@@ -27,8 +27,9 @@ std::string layer_settings_text(const Session& session) {
   std::vector<std::string> ignored = request.ignore_paths;
   std::erase(ignored, request.work_directory);
   std::sort(ignored.begin(), ignored.end());
-  return fmt::format("compression {} {}; reproducible {}; epoch {}; ignored {}", static_cast<int>(request.compression.compression),
-                     request.compression.level, request.reproducible,
+  return fmt::format("compression {} {}; reproducible {}{}; epoch {}; ignored {}",
+                     static_cast<int>(request.compression.compression), request.compression.level, request.reproducible,
+                     request.rewrite_timestamp ? "; rewritten" : "",
                      session.source_date_epoch ? std::to_string(*session.source_date_epoch) : "none", fmt::join(ignored, ":"));
 }
 

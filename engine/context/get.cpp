@@ -1,5 +1,6 @@
 #include "engine/context/get.hpp"
 
+#include <ctime>
 #include <vector>
 
 #include <fmt/format.h>
@@ -37,6 +38,13 @@ Task<io::http::Response> get(io::http::Client& http, io::http::Request request, 
     throw io::Error(kind_of(response.status()), fmt::format("{}{}: invalid response status {}", what, place, response.status()));
   }
   co_return response;
+}
+
+std::optional<std::int64_t> last_modified(const io::http::Response& response) {
+  const auto text = response.headers().get("Last-Modified");
+  std::tm parts{};
+  if (!text || !strptime(std::string(*text).c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts)) return std::nullopt;
+  return timegm(&parts);
 }
 
 Task<std::uint64_t> receive_body(io::Runtime& runtime, io::http::Response& response, OnPiece on_piece) {

@@ -129,7 +129,7 @@ void check_git_option(const std::string& key, const std::string& value) {
                                                     key, value));
 }
 
-Task<void> fetch_git(io::Runtime& runtime, const RemoteContext& context, std::string directory) {
+Task<std::int64_t> fetch_git(io::Runtime& runtime, const RemoteContext& context, std::string directory) {
   GitPlace place = parse_git_context(context.url);
   if (const auto branch = context.git_options.find("branch"); branch != context.git_options.end()) place.ref = branch->second;
   const GitProgram git(runtime, directory, git_environment(context), place.url, login_for(place, context),
@@ -149,6 +149,8 @@ Task<void> fetch_git(io::Runtime& runtime, const RemoteContext& context, std::st
     co_await git.run({"checkout", "--quiet", "--detach", place.commit.empty() ? "FETCH_HEAD" : place.commit});
   }
   if (says_yes(context, "recurse-submodules")) co_await git.update_submodules(shallow);
+  const std::int64_t time = co_await git.commit_time();
+  co_return time;
 }
 
 }  // namespace kiln::engine

@@ -11,7 +11,8 @@ namespace kiln::engine {
 // USER@HOST:PATH are fetched by ssh. Elsewhere GIT_TOKEN, or GIT_USERNAME and GIT_PASSWORD, log in to that server, where submodules
 // may be, too; they reach git through its environment only. The checkout has its .git, one commit deep unless
 // --git=depth says otherwise (0: everything).
-io::Task<void> fetch_git(io::Runtime& runtime, const RemoteContext& context, std::string directory);
+// Gives the commit's time in seconds.
+io::Task<std::int64_t> fetch_git(io::Runtime& runtime, const RemoteContext& context, std::string directory);
 
 struct GitPlace {
   std::string url;     // for git, without user info

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -170,6 +171,14 @@ Task<void> GitProgram::update_submodules(std::vector<std::string> depth) const {
   arguments.insert(arguments.end(), {"--init", "--recursive"});
   arguments.insert(arguments.end(), depth.begin(), depth.end());
   co_await run(std::move(arguments));
+}
+
+Task<std::int64_t> GitProgram::commit_time() const {
+  const std::string text = co_await run({"rev-list", "--max-count=1", "--no-commit-header", "--format=%ct", "HEAD"});
+  std::int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size()) throw failure("rev-list", text);
+  co_return seconds;
 }
 
 }  // namespace kiln::engine

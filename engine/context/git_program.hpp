@@ -1,6 +1,7 @@
 // Running the git program in one checkout: the one beside kiln in its image, else the one in PATH.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,8 @@ class GitProgram {
 
   // The submodules of what is checked out, and theirs; `depth`: arguments of fetch.
   io::Task<void> update_submodules(std::vector<std::string> depth) const;
+  // Seconds: when HEAD was committed.
+  io::Task<std::int64_t> commit_time() const;
 
  private:
   void set_up_ssh(const GitLogin& login, bool warn);

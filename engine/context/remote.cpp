@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <vector>
@@ -32,15 +33,18 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t piece_size = 512U << 10U;
 
-// Regular files and links are written as they come; directories get their modes and times at the end.
-void unpack(io::ByteSource& source, int root) {
+// Regular files and links are written as they come; directories get their modes and times at the end. Gives the time of the newest
+// regular file.
+std::optional<std::int64_t> unpack(io::ByteSource& source, int root) {
   const ProtectedPaths nothing;
   DiskWriter writer(root, nothing);
   Tree tree;
+  std::optional<std::int64_t> newest;
   oci::TarReader reader(source);
   while (const auto entry = reader.next()) {
     if (entry->path.empty()) continue;
     Node node = node_of(*entry);
+    if (entry->type == FileType::regular) newest = std::max(newest.value_or(node.mtime.seconds), node.mtime.seconds);
     node.uid = geteuid();
     node.gid = getegid();
     node.xattrs.reset();
@@ -55,15 +59,16 @@ void unpack(io::ByteSource& source, int root) {
     if (node.is_directory()) tree.put(entry->path, node);
   }
   writer.finish_directories(tree);
+  return newest;
 }
 
-void unpack_file(int file, const std::string& name, const std::string& directory) {
-  io::with_context(fmt::format("unpacking context {}", name), [&] {
+std::optional<std::int64_t> unpack_file(int file, const std::string& name, const std::string& directory) {
+  return io::with_context(fmt::format("unpacking context {}", name), [&] {
     const auto source = oci::open_archive(file);
     if (!source) throw io::Error(io::ErrorKind::context, "it is no tar archive, plain or compressed by gzip, bzip2, xz or zstd");
     const io::UniqueFd root(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root) io::throw_errno(errno, fmt::format("opening '{}'", directory));
-    unpack(*source, root.get());
+    return unpack(*source, root.get());
   });
 }
 
@@ -90,14 +95,18 @@ void copy_stream(int from, int to, const std::string& name) {
   }
 }
 
-// `url` is what the request is for, as the user wrote it.
-Task<void> download(io::Runtime& runtime, io::http::Client& http, std::string url, io::http::Request request, int file) {
+// `url` is what the request is for, as the user wrote it. Gives Last-Modified.
+Task<std::optional<std::int64_t>> download(io::Runtime& runtime, io::http::Client& http, std::string url, io::http::Request request,
+                                           int file) {
   io::http::Response response = co_await get(http, std::move(request), url);
   co_await receive_body(runtime, response, [&](std::uint64_t offset, io::Bytes piece) { write_at(file, offset, piece, url); });
+  co_return last_modified(response);
 }
 
-Task<void> fetch_archive(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory) {
+Task<std::optional<std::int64_t>> fetch_archive(io::Runtime& runtime, io::http::Client& http, RemoteContext context,
+                                                std::string directory) {
   const std::string& url = context.url;
+  std::optional<std::int64_t> time;
   io::UniqueFd file;
   if (url == "tar://stdin") {
     if (isatty(STDIN_FILENO) == 1) throw io::Error(io::ErrorKind::usage, "--context=tar://stdin: standard input is a terminal");
@@ -115,10 +124,12 @@ Task<void> fetch_archive(io::Runtime& runtime, io::http::Client& http, RemoteCon
     } else {
       request = get_request(url, context.authorization);
     }
-    co_await download(runtime, http, url, std::move(request), file.get());
+    time = co_await download(runtime, http, url, std::move(request), file.get());
   }
-  auto work = [&] { unpack_file(file.get(), url, directory); };
+  std::optional<std::int64_t> newest;
+  auto work = [&] { newest = unpack_file(file.get(), url, directory); };
   co_await io::offload(runtime.waiting(), work);
+  co_return time ? time : newest;
 }
 
 bool is_git(const std::string& url) {
@@ -142,14 +153,15 @@ std::string context_authorization(const std::map<std::string, std::string>& secr
   return is_git(context) ? git_authorization(secrets, parse_git_context(context).url) : download_authorization(secrets, context);
 }
 
-Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory) {
+Task<FetchedContext> fetch_context(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory) {
   io::make_directories(directory);
+  FetchedContext fetched{directory, std::nullopt};
   if (is_git(context.url)) {
-    co_await fetch_git(runtime, context, directory);
+    fetched.time = co_await fetch_git(runtime, context, directory);
   } else {
-    co_await fetch_archive(runtime, http, context, directory);
+    fetched.time = co_await fetch_archive(runtime, http, context, directory);
   }
-  if (context.sub_path.empty()) co_return directory;
+  if (context.sub_path.empty()) co_return fetched;
   // A link in an archive must not lead out of it.
   std::error_code error;
   const fs::path below = fs::weakly_canonical(directory + "/" + context.sub_path, error);
@@ -157,7 +169,8 @@ Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, Re
   if (error || !fs::is_directory(below, error) || !(below.string() + "/").starts_with(root + "/")) {
     throw io::Error(io::ErrorKind::context, fmt::format("context {} has no directory '{}'", context.url, context.sub_path));
   }
-  co_return below;
+  fetched.directory = below;
+  co_return fetched;
 }
 
 Task<void> fetch_file(io::Runtime& runtime, io::http::Client& http, std::string url, std::string path) {

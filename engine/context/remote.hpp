@@ -1,7 +1,9 @@
 // Contexts that are not a directory here: archives from a file, standard input or a server, and git repositories.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "io/http/client.hpp"
@@ -28,10 +30,17 @@ bool is_remote_context(const std::string& context);
 // The login of a context that is a repository or an archive on a server, from secrets (source_login.hpp); empty: none.
 std::string context_authorization(const std::map<std::string, std::string>& secrets, const std::string& context);
 
+struct FetchedContext {
+  std::string directory;
+  // Seconds. Of a repository the commit's (the committer's), of what a server gave Last-Modified, else that of the newest regular
+  // file in the archive.
+  std::optional<std::int64_t> time;
+};
+
 // Fetches it into `directory`, which is made, and gives the directory that is the context. Archives are tar, plain or compressed
 // by gzip, bzip2, xz or zstd; owners are not kept, because COPY does not keep them. git is the program: it must be there.
 // Errors: context, network, not_found, denied; each names the context.
-io::Task<std::string> fetch_context(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory);
+io::Task<FetchedContext> fetch_context(io::Runtime& runtime, io::http::Client& http, RemoteContext context, std::string directory);
 
 // A Dockerfile from an http:// or https:// URL, saved as `path`.
 io::Task<void> fetch_file(io::Runtime& runtime, io::http::Client& http, std::string url, std::string path);

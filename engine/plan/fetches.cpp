@@ -20,6 +20,7 @@ class FetchCollector {
 
   Fetches collect() {
     stages_.resize(plan_.stages.size());
+    add_place(plan_.epoch.place, plan_.epoch.line);
     for (const auto& stage : plan_.stages) {
       if (stage.needed) add_stage(stage);
     }
@@ -75,10 +76,12 @@ class FetchCollector {
   }
 
   void add_place(const std::string& place, int line) {
+    std::vector<int> lines;
+    if (line != 0) lines.push_back(line);
     if (parse_git_reference(place)) {
-      add({Fetch::Kind::git, place, "", {line}});
+      add({Fetch::Kind::git, place, "", std::move(lines)});
     } else if (is_download(place)) {
-      add({Fetch::Kind::url, place, "", {line}});
+      add({Fetch::Kind::url, place, "", std::move(lines)});
     }
   }
 
@@ -88,7 +91,7 @@ class FetchCollector {
     });
     if (known == fetches_.known.end()) {
       fetches_.known.push_back(std::move(fetch));
-    } else if (known->lines.back() != fetch.lines.front()) {
+    } else if (!fetch.lines.empty() && (known->lines.empty() || known->lines.back() != fetch.lines.front())) {
       known->lines.push_back(fetch.lines.front());
     }
   }

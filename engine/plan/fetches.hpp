@@ -13,7 +13,7 @@ struct Fetch {
   Kind kind = Kind::image;
   std::string place;       // reference, repository as it is written, URL
   std::string platform;    // of an image
-  std::vector<int> lines;  // of the Dockerfile, that want it
+  std::vector<int> lines;  // of the Dockerfile, that want it; empty: only SOURCE_DATE_EPOCH does
 };
 
 struct Fetches {

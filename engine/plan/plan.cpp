@@ -1,7 +1,6 @@
 #include "engine/plan/plan.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "engine/dockerfile/suggest.hpp"
 #include "engine/dockerfile/text.hpp"
 #include "engine/mounts/mount.hpp"
+#include "engine/plan/names.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -41,63 +41,6 @@ std::map<std::string, std::string> automatic_args(const PlanOptions& options) {
     if (given != options.build_args.end()) value = given->second;
   }
   return values;
-}
-
-dockerfile::Lookup lookup_in(const std::map<std::string, std::string>& values) {
-  return [&values](std::string_view name) -> std::optional<std::string> {
-    const auto found = values.find(std::string(name));
-    if (found == values.end()) return std::nullopt;
-    return found->second;
-  };
-}
-
-std::optional<int> as_index(const std::string& text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
-// The latest stage before `before` with this name.
-std::optional<int> stage_named(const Plan& plan, const std::string& name, int before) {
-  for (int i = before - 1; i >= 0; --i) {
-    const auto& from = std::get<dockerfile::From>(plan.file.stages[static_cast<std::size_t>(i)].from.body);
-    if (!from.name.empty() && lower(from.name) == lower(name)) return i;
-  }
-  return std::nullopt;
-}
-
-bool same_reference(const std::string& a, const std::string& b) {
-  try {
-    return oci::parse_reference(a).text() == oci::parse_reference(b).text();
-  } catch (const io::Error&) {
-    return false;
-  }
-}
-
-// The named context that `text` means: by its name as written, or as an image by the image's full name.
-std::optional<Source> context_named(const Plan& plan, const std::string& text, const oci::Platform& platform) {
-  constexpr std::string_view image_scheme = "docker-image://";
-  const std::string suffix = "::" + platform.text();
-  for (const std::string& ending : {suffix, std::string()}) {
-    for (const auto& [key, value] : plan.options.named_contexts) {
-      if (!key.ends_with(ending) || (ending.empty() && key.find("::") != std::string::npos)) continue;
-      const std::string name = key.substr(0, key.size() - ending.size());
-      if (lower(name) != lower(text) && !same_reference(name, text)) continue;
-      Source source;
-      source.platform = platform;
-      if (value == fmt::format("{}scratch", image_scheme)) return source;
-      if (value.starts_with(image_scheme)) {
-        source.kind = Source::Kind::image;
-        source.image = oci::parse_reference(value.substr(image_scheme.size()));
-      } else {
-        source.kind = Source::Kind::context;
-        source.context = key;
-      }
-      return source;
-    }
-  }
-  return std::nullopt;
 }
 
 // What `--from=text` names: a context or a stage by number or name, which may stand later, else an image.
@@ -163,29 +106,15 @@ class Planner {
     }
   }
 
-  // A build argument counts before the file, also when it is empty, which means none.
+  // What was looked up takes the place of what names it.
   void find_epoch() {
-    constexpr const char* name = "SOURCE_DATE_EPOCH";
-    const auto given = plan_.options.build_args.find(name);
-    const auto global = plan_.global_args.find(name);
-    std::string text;
-    if (given != plan_.options.build_args.end()) {
-      text = given->second;
-    } else if (global != plan_.global_args.end()) {
-      text = global->second;
-    }
-    if (text.empty()) return;
-    std::int64_t seconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (error == std::errc() && end == text.data() + text.size()) {
-      plan_.source_date_epoch = seconds;
-      return;
-    }
-    if (text == "context" || stage_named(plan_, text, static_cast<int>(plan_.file.stages.size()))) {
-      throw io::Error(io::ErrorKind::unsupported,
-                      fmt::format("SOURCE_DATE_EPOCH={}: the time of a context or stage is not supported, give seconds", text));
-    }
-    throw io::Error(io::ErrorKind::dockerfile, fmt::format("invalid SOURCE_DATE_EPOCH: {}", text));
+    plan_.epoch = find_epoch_source(plan_, file_name_);
+    plan_.source_date_epoch = plan_.epoch.seconds;
+    if (!plan_.epoch.named() || !plan_.options.looked_up_epoch) return;
+    plan_.source_date_epoch = plan_.options.looked_up_epoch->seconds;
+    const std::string text = plan_.source_date_epoch ? std::to_string(*plan_.source_date_epoch) : "";
+    auto& given = plan_.options.build_args;
+    (given.contains("SOURCE_DATE_EPOCH") ? given : plan_.global_args)["SOURCE_DATE_EPOCH"] = text;
   }
 
   dockerfile::SyntaxError error_at(const Instruction& instruction, const std::string& what) const {

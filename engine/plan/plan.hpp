@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/dockerfile/instruction.hpp"
+#include "engine/plan/epoch.hpp"
 #include "oci/image/platform.hpp"
 #include "oci/image/reference.hpp"
 
@@ -46,6 +47,7 @@ struct PlanOptions {
   // name stands for what it is given wherever FROM, COPY --from, a mount's from or the target would mean a stage or an image by it;
   // "name::os/arch" goes first.
   std::map<std::string, std::string> named_contexts;
+  std::optional<LookedUpEpoch> looked_up_epoch;  // what Plan::epoch of a plan without it names
 };
 
 struct Plan {
@@ -55,7 +57,8 @@ struct Plan {
   std::set<int> targets;  // it, and those of PlanOptions::more_targets
   PlanOptions options;
   std::map<std::string, std::string> global_args;  // ARG before FROM with their values, platform arguments included
-  // Seconds: SOURCE_DATE_EPOCH as build argument, else as the default of a global ARG.
+  EpochSource epoch;
+  // Seconds; not known while what `epoch` names is not looked up.
   std::optional<std::int64_t> source_date_epoch;
 };
 

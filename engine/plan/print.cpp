@@ -41,6 +41,7 @@ std::string describe(const Plan& plan, const PlannedStage& stage) {
 }
 
 std::string describe(const Fetch& fetch) {
+  if (fetch.lines.empty()) return fmt::format("  {} {} (SOURCE_DATE_EPOCH)\n", name_of(fetch.kind), fetch.place);
   return fmt::format("  {} {}{} (line{} {})\n", name_of(fetch.kind), fetch.place,
                      fetch.platform.empty() ? "" : " for " + fetch.platform, fetch.lines.size() == 1 ? "" : "s",
                      fmt::join(fetch.lines, ", "));

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <ctime>
 
 #include <fmt/format.h>
 
@@ -18,15 +17,6 @@ namespace kiln::engine {
 namespace {
 
 using io::Task;
-
-// HTTP's date (RFC 9110 section 5.6.7); the epoch for anything else.
-FileTime parse_http_date(std::optional<std::string_view> text) {
-  std::tm parts{};
-  if (!text) return {};
-  const char* end = strptime(std::string(*text).c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  if (!end) return {};
-  return {timegm(&parts), 0};
-}
 
 // Empty without an ETag.
 std::string version_of(const io::http::Response& response) {
@@ -78,7 +68,7 @@ Task<Node> download_source(io::Runtime& runtime, io::http::Client& http, std::st
   Node node;
   node.type = FileType::regular;
   node.mode = 0600;
-  node.mtime = parse_http_date(response.headers().get("Last-Modified"));
+  node.mtime = {last_modified(response).value_or(0), 0};
   node.content.directory = scratch;
   node.content.path = name;
   io::Sha256 hash;

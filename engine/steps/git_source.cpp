@@ -1,5 +1,4 @@
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <vector>
 
@@ -57,14 +56,6 @@ Task<void> check_commit(const GitProgram& git, GitReference reference) {
                   fmt::format("{}: expected checksum to match {}, got {}", reference.remote, reference.checksum, commit));
 }
 
-// Seconds.
-Task<std::int64_t> commit_time(const GitProgram& git) {
-  const std::string text = co_await git.run({"show", "--no-patch", "--format=%ct", "HEAD"});
-  std::int64_t seconds = 0;
-  std::from_chars(text.data(), text.data() + text.size(), seconds);
-  co_return seconds;
-}
-
 }  // namespace
 
 Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, GitLogin login, FileTime now,
@@ -76,7 +67,7 @@ Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool k
   if (reference.submodules) co_await git.update_submodules({"--depth=1"});
   FileTime time = now;
   if (reference.commit_time) {
-    const std::int64_t seconds = co_await commit_time(git);
+    const std::int64_t seconds = co_await git.commit_time();
     time = {seconds, 0};
   }
   Context checkout(directory, IgnoreMatcher::from_patterns({keep_git_dir && reference.subdir.empty() ? "" : ".git"}),

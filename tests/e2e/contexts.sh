@@ -118,6 +118,19 @@ printf 'FROM scratch\nADD http://%s/app.tar.gzip /r\n' "$secret" > private
 check "ADD of a private file" timeout 60 "$build/executor" --no-push -c files -f "$WORK/private" --secret "id=HTTP_AUTH_HEADER_$secret,src=header.secret"
 check "... no login" refused "invalid response status 401" -c "$WORK/files" -f "$WORK/private"
 
+# -- SOURCE_DATE_EPOCH=context -----------------------------------------------------------------------------------------
+# created FLAGS...: the config's time.
+created() { SOURCE_DATE_EPOCH=context image epoch "$@" && tar -xOf epoch.tar manifest.json | python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["Config"])' |
+  xargs tar -xOf epoch.tar | python3 -c 'import json,sys; print(json.load(sys.stdin)["created"])'; }
+is_created() { local time; time=$(created "${@:2}") && same "$time" "$1"; }
+check "the time of a commit" is_created 2024-01-01T00:00:00Z -c "git://$plain/repo.git#old"
+check "the time of an archive: that of its newest file" is_created 2024-01-02T03:04:05Z -c "tar://$WORK/files/app.tar.xz"
+check "a stage sees it" bash -c "printf 'ARG SOURCE_DATE_EPOCH=context\nFROM scratch\nARG SOURCE_DATE_EPOCH\nLABEL epoch=\$SOURCE_DATE_EPOCH\n' > epoch.Dockerfile &&
+  env -u SOURCE_DATE_EPOCH timeout 60 '$build/executor' --no-push --tar-path epoch.tar -c 'tar://$WORK/files/app.tar' -f '$WORK/epoch.Dockerfile' &&
+  tar -xOf epoch.tar --wildcards 'sha256:*' | grep -qF '\"epoch\":\"1704164645\"'"
+no_time() { created -c "$WORK/project/app" > now && grep -qF "SOURCE_DATE_EPOCH=context: it has no time" log && [ "$(cut -c1-4 now)" -ge 2025 ]; }
+check "a directory has none" no_time
+
 # -- buckets -----------------------------------------------------------------------------------------------------------
 openssl req -x509 -newkey rsa:2048 -nodes -keyout buckets.key -out buckets.pem -days 2 -subj /CN=test \
   -addext "subjectAltName=DNS:bucket.s3.eu-west-1.amazonaws.com,DNS:storage.googleapis.com,DNS:account.blob.core.windows.net" 2> /dev/null

@@ -135,5 +135,22 @@ check "instead of a stage" builds "COPY x /never" "FROM scratch AS other" "COPY 
 check "whose body is not run" holds k kept
 check "what is not in it" fails '"/dropped": not found' "COPY --from=other dropped /d"
 
+# -- SOURCE_DATE_EPOCH of a stage or a named context ----------------------------------------------------------------------
+# created EPOCH LINES...: the config's time of a build with SOURCE_DATE_EPOCH=EPOCH, whose stage "src" is these.
+created() {
+  { echo "ARG SOURCE_DATE_EPOCH=$1"; echo "FROM scratch AS src"; printf '%s\n' "${@:2}"; printf 'FROM scratch\nCOPY --from=src / /\n'; } > "$WORK/Dockerfile"
+  timeout 60 "$build/executor" "${named[@]}" --context "$WORK/context" --dockerfile "$WORK/Dockerfile" --no-push --tar-path "$WORK/epoch.tar" > "$WORK/build.log" 2>&1 &&
+    tar -xOf "$WORK/epoch.tar" --wildcards 'sha256:*' | python3 -c 'import json,sys; print(json.load(sys.stdin)["created"])'
+}
+is_created() { local time; time=$(created "${@:2}") && same "$time" "$1" || { cat "$WORK/build.log"; return 1; }; }
+check "the time of a file: Last-Modified" is_created 2021-02-03T04:05:06Z SRC "ADD --checksum=sha256:$sum $WWW/file.txt /"
+check "the time of a commit" is_created 2022-01-01T00:00:00Z src "ARG REF=v1" "ADD $GIT#\$REF /"
+no_epoch() { ! created "${@:2}" && { grep -qF -- "$1" "$WORK/build.log" || { cat "$WORK/build.log"; return 1; }; }; }
+check "a checksum that does not fit" no_epoch "digest mismatch" src "ADD --checksum=sha256:${sum//[0-4]/f} $WWW/file.txt /"
+check "a stage that is more than a source" no_epoch "unsupported COPY instruction" src "ADD $WWW/file.txt /" "COPY x /"
+named=(--build-context "when=$GIT#v1")
+check "the time of a named context" is_created 2022-01-01T00:00:00Z when "ADD $WWW/file.txt /"
+named=()
+
 echo "sources: $passed passed, $failed failed"
 [ "$failed" = 0 ]

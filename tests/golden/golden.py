@@ -6,6 +6,7 @@ A case begins with lines "#: KEY VALUE", which are taken out before the rest is 
   #: flags ARGS      for the executor
   #: env NAME=VALUE  for the executor
   #: ignore PATTERN  a line of Dockerfile.dockerignore
+  #: keep-times      without --rewrite-timestamp, which all others have: then no time in a layer is after SOURCE_DATE_EPOCH
   #: fails           the build must fail; the expected file holds the exit code and the error
   #: twice           built again in another directory, with other file owners, umask and order: the digest must be the same
 The expected file holds the manifest's types, the config (JSON, in the order of the bytes, layers of the base named so) and every
@@ -40,7 +41,7 @@ class Case:
         self.name = os.path.basename(path)[: -len(".Dockerfile")]
         self.expected_path = path[: -len("Dockerfile")] + "expected"
         self.rule, self.flags, self.env, self.ignore = "", [], {}, []
-        self.fails = self.twice = False
+        self.fails = self.twice = self.keep_times = False
         with open(path, encoding="utf-8", newline="") as file:
             lines = file.read().split("\n")
         while lines and lines[0].startswith("#: "):
@@ -54,8 +55,8 @@ class Case:
                 self.env[name] = text
             elif key == "ignore":
                 self.ignore.append(value)
-            elif key in ("fails", "twice"):
-                setattr(self, key, True)
+            elif key in ("fails", "twice", "keep-times"):
+                setattr(self, key.replace("-", "_"), True)
             else:
                 raise SystemExit(f"{path}: unknown key '{key}'")
         if not self.rule:
@@ -140,6 +141,8 @@ class Runner:
         command += ["--registry-map", "docker.io=" + self.registry.address, "--skip-default-registry-fallback", "--work-dir", directory, "--log-format", "text"]
         if not any("platform" in flag.lower() for flag in case.flags):
             command += ["--custom-platform", "linux/amd64"]
+        if not case.keep_times:
+            command += ["--rewrite-timestamp"]
         environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
         environment.update({"SOURCE_DATE_EPOCH": str(EPOCH), "KILN_FOREGROUND_CLEANUP": "1"})
         environment.update(case.env)

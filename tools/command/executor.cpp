@@ -92,6 +92,7 @@ void resolve_output(engine::BuildRequest& request, const ParsedFlags& flags) {
     request.annotations.insert_or_assign(parse_pair("--annotation", text).first, parse_pair("--annotation", text).second);
   }
   request.reproducible = flags.boolean("reproducible");
+  request.rewrite_timestamp = flags.boolean("rewrite-timestamp");
   request.compression = parse_compression(flags.text("compression"), flags.integer("compression-level"));
   request.format = parse_image_format("--image-format", flags.text("image-format"));
   if (const char* oci = std::getenv("FF_KANIKO_OCI_SCRATCH_BASE");

@@ -68,6 +68,8 @@ constexpr auto flags = std::to_array<Flag>({
     {"label", 0, list, "", "key=value added to the config"},
     {"annotation", 0, list, "", "key=value added to the manifest"},
     {"reproducible", 0, boolean, "false", "all times fixed; layers of the base stay as they are"},
+    {"rewrite-timestamp", 0, boolean, "false",
+     "kiln's own: with SOURCE_DATE_EPOCH: no file in a layer is newer (BuildKit's exporter has it as an attribute)"},
     // Registries
     {"push-retry", 0, integer, "0", "whole pushes tried again"},
     {"push-ignore-immutable-tag-errors", 0, boolean, "false", "a tag that cannot be overwritten counts as pushed"},
@@ -140,7 +142,7 @@ constexpr auto variables = std::to_array<Variable>({
     {"STORAGE_EMULATOR_HOST", honoured, "another place of gs:// contexts"},
     {"AZURE_STORAGE_ACCESS_KEY", honoured, "login of contexts in Azure's blob storage; unset: the URL says all"},
     {"SOURCE_DATE_EPOCH", honoured,
-     "time of the image and of what COPY and WORKDIR make, and no file that RUN makes is newer (BuildKit with rewrite-timestamp)"},
+     "time of the image and of what COPY and WORKDIR make, in seconds; or context, a stage or a named context, whose time it is"},
     {"DOCKER_CONFIG, DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME, HOME", honoured,
      "where logins are looked for"},
     {"KANIKO_<HOST>_USER, KANIKO_<HOST>_PASSWORD", honoured,

@@ -77,7 +77,9 @@ io::Task<void> fetch_input(io::Runtime& runtime, engine::BuildRequest& request, 
     engine::RemoteContext context = *settings.context;
     context.authorization = engine::context_authorization(request.secrets, context.url);
     if (const auto agent = request.ssh_agents.find("default"); agent != request.ssh_agents.end()) context.ssh_agent = agent->second;
-    request.context_directory = co_await engine::fetch_context(runtime, http, context, request.work_directory + "/context");
+    const auto fetched = co_await engine::fetch_context(runtime, http, context, request.work_directory + "/context");
+    request.context_directory = fetched.directory;
+    request.context_time = fetched.time;
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
     progress.message(fmt::format("context {} fetched in {:.2f} s", settings.context->url.substr(0, settings.context->url.find('#')),
                                  took.count()));
