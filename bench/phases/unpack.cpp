@@ -80,12 +80,13 @@ class UnpackBench {
     const std::string directory = prepare();
     engine::Rootfs root(runtime_, engine::RootfsShape::plain, directory + "/kiln", std::set<std::string>());
     CostMeter meter(no_calls_);
-    std::vector<oci::SpoolBlobPtr> blobs;
+    std::vector<engine::LayerInput> layers;
     for (const auto& layer : image_.layers) {
-      blobs.push_back(std::make_shared<oci::SpoolBlob>(runtime_.executor(), options_.work_directory));
-      blobs.back()->adopt(open_layer_file(layer), layer.digest, layer.size);
+      const auto blob = std::make_shared<oci::SpoolBlob>(runtime_.executor(), options_.work_directory);
+      blob->adopt(open_layer_file(layer), layer.digest, layer.size);
+      layers.push_back({blob, nullptr});
     }
-    const engine::Tree tree = co_await root.unpack(std::move(blobs));
+    const engine::Tree tree = co_await root.unpack(std::move(layers));
     add(row, meter.stop());
   }
 
