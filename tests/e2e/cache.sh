@@ -56,15 +56,17 @@ prime() {
   check "$cache: first build" cached "${@:2}"
 }
 edit() {
-  local what=$1 expected=$2 change=$3 digest
+  local what=$1 expected=$2 change=$3
   shift 3
   "$fresh"
   (cd "$WORK/context" && eval "$change")
-  if ! cached --no-push-cache "$@"; then check "$what: second build" cat "$WORK/log" /nothing; return; fi
-  digest=$(cat "$WORK/digest")
+  if ! executor --cache --cache-repo "$REGISTRY/cache/$cache" --no-push-cache -d "$REGISTRY/result/cached:latest" "$@"; then
+    check "$what: second build" cat "$WORK/log" /nothing
+    return
+  fi
   check "$what: $expected hits" same "$(hits)" "$expected"
-  executor --no-push "$@"
-  check "$what: the image of a build without the cache" same "$digest" "$(cat "$WORK/digest")"
+  executor -d "$REGISTRY/result/plain:latest" "$@"
+  check "$what: the image of a build without the cache" same_image "$REGISTRY/result/cached:latest" "$REGISTRY/result/plain:latest"
   rm -f "$WORK/Dockerfile.dockerignore"
 }
 sed_dockerfile() { sed -i "$1" "$WORK/Dockerfile"; }

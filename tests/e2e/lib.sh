@@ -111,4 +111,19 @@ check() {
     sed 's/^/    /' "$WORK/check.log" | tail -20 >&2
   fi
 }
+# same_image A B: two images of the registry are one; else prints what their configs and layers say.
+same_image() {
+  local image digest
+  [ "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$1")" != "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$2")" ] || return 0
+  for image in "$@"; do
+    echo "-- $image"
+    skopeo inspect --tls-verify=false --raw --config "docker://$image"
+    echo
+    for digest in $(skopeo inspect --tls-verify=false --raw "docker://$image" | jq -r '.layers[1:][].digest'); do
+      echo "layer $digest"
+      curl -s "http://${image%%/*}/v2/$(cut -d/ -f2- <<< "${image%:*}")/blobs/$digest" | tar tzvf - --full-time
+    done
+  done
+  return 1
+}
 same() { [ "$1" = "$2" ] || { echo "expected: $2"; echo "     got: $1"; return 1; }; }
