@@ -26,9 +26,7 @@ bool may_change(const Session& session, const std::optional<Source>& from) {
 
 // One that has read nothing yet.
 Context open_again(const Session& session, const std::string& name) {
-  if (name.empty()) return session.context->again();
-  const std::string& directory = session.request.named_contexts.at(name);
-  return Context(directory, load_ignore_file(directory + "/", directory), "context " + name);
+  return name.empty() ? session.context->again() : session.named_contexts.at(name).again();
 }
 
 Task<std::string> state_of(Session& session, Context& context, const CopyStep& step) {
