@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -65,8 +66,9 @@ std::vector<KnownFile> FileMemory::read_file() {
     return parse_known_files(read_trusted(file.get(), 2 * largest_file_memory));
   } catch (const io::Error& error) {
     may_write_ = error.kind() == io::ErrorKind::integrity;
-    spdlog::warn("'{}' is not used: {}; {}", path_, error.message(),
-                 may_write_ ? "it is written anew" : "delete it, or name another directory");
+    const auto level = std::exchange(told_, true) ? spdlog::level::debug : spdlog::level::warn;
+    spdlog::log(level, "'{}' is not used: {}; {}", path_, error.message(),
+                may_write_ ? "it is written anew" : "delete it, or name another directory");
   }
   return {};
 }

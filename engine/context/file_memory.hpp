@@ -37,6 +37,7 @@ class FileMemory {
   std::string path_;
   std::size_t limit_;
   bool may_write_ = true;  // what is at `path_` is ours
+  bool told_ = false;      // that it is not used
   std::mutex mutex_;
   std::shared_ptr<const KnownFiles> files_;  // null: not read yet
   std::vector<KnownFile> fresh_;             // not saved yet, sorted
