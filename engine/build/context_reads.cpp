@@ -56,7 +56,8 @@ bool reads_context(const Session& session, const Step& step) {
 
 Task<std::string> ContextReads::find_changed(Session& session) const {
   std::map<std::string, Context> contexts;
-  for (const auto& read : reads_) {
+  for (std::size_t i = 0; i < reads_.size(); ++i) {  // a stage that is prepared late adds to them meanwhile
+    const Read read = reads_[i];
     const std::string name = read.step.from ? read.step.from->context : "";
     if (!is_directory(session, name)) continue;
     const std::string source = read.step.sources.empty() ? "" : read.step.sources.front();

@@ -102,7 +102,7 @@ Task<std::optional<std::string>> LayerCache::find_config(oci::Digest image, oci:
 }
 
 void LayerCache::remember_config(oci::Digest image, oci::Descriptor config, std::string bytes, std::string name) {
-  if (!session_.request.cache.write) return;
+  if (!session_.request.cache.write || session_.request.cache.explain) return;
   writes_.spawn(write_config(std::move(image), std::move(config), std::move(bytes), std::move(name)));
 }
 
