@@ -84,8 +84,9 @@ Task<std::string> pulled_config(Session& session, const BaseImage& image, const 
   if (bytes) co_return std::move(*bytes);
   bytes = co_await pulled.registry->get_blob(pulled.repository, config);
   if (session.cache) {
-    session.cache->remember_config(image.digest, config, *bytes,
-                                   fmt::format("{}@{}", image.reference.familiar(), image.digest.text()));
+    oci::Reference name = image.reference;
+    name.digest = image.digest;
+    session.cache->remember_config(image.digest, config, *bytes, name.familiar());
   }
   co_return std::move(*bytes);
 }

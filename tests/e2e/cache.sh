@@ -377,7 +377,7 @@ listed=$REGISTRY/cache/listed
 executor --cache --cache-repo "$listed" --no-push || check "a cache to be listed" false
 check "kiln cache list" kiln_cache list "$listed" --json
 check "lists every step" same "$(jq '[.[] | select(.kind == "layer")] | length' "$WORK/out")" 6
-check "and the config of their base" bash -c "jq -e 'any(.kind == \"image\" and (.step | startswith(\"busybox@sha256:\")))' '$WORK/out'"
+check "and the config of their base" bash -c "jq -e 'any(.kind == \"image\" and (.step | startswith(\"busybox:latest@sha256:\")))' '$WORK/out'"
 check "with its text" bash -c "jq -e 'any(.step == \"COPY dir /work/dir\" and .kind == \"layer\" and (.name | length) == 64)' '$WORK/out'"
 check "as a table, too" bash -c "'$build/kiln' cache list '$listed' | grep -q '^7 entries'"
 check "prune of nothing" kiln_cache prune --older-than 1h --json "$listed"
