@@ -6,6 +6,7 @@
 
 #include "engine/build/layer_cache.hpp"
 #include "engine/build/layers.hpp"
+#include "engine/dockerfile/suggest.hpp"
 #include "io/base/error.hpp"
 #include "oci/output/read_layout.hpp"
 
@@ -63,6 +64,20 @@ void add_hint(const Session& session, const oci::Reference& reference, io::Error
                                               session.image_store->directory(), reference.familiar(), entry->digest.text()));
 }
 
+// A stage's name that is misspelt is taken for an image's.
+void add_stage_hint(const Session& session, const oci::Reference& reference, io::Error& error) {
+  constexpr std::string_view official = "library/";
+  if (reference.registry != "docker.io" || !reference.repository.starts_with(official)) return;
+  std::vector<std::string> names;
+  for (const auto& stage : session.plan.stages) {
+    if (stage.named) names.push_back(stage.name);
+  }
+  const std::string name = reference.repository.substr(official.size());
+  const std::string near = dockerfile::nearest(name, names);
+  if (near.empty()) return;
+  error = io::Error(error.kind(), fmt::format("{} (and no stage is called {}: did you mean {}?)", error.message(), name, near));
+}
+
 Task<oci::PulledManifest> pull_manifest(Session& session, oci::Reference reference, oci::Platform platform) {
   std::optional<io::Error> failure;
   oci::PulledManifest pulled;
@@ -73,6 +88,7 @@ Task<oci::PulledManifest> pull_manifest(Session& session, oci::Reference referen
   }
   if (!failure) co_return pulled;
   add_hint(session, reference, *failure);
+  add_stage_hint(session, reference, *failure);
   throw *failure;
 }
 

@@ -22,7 +22,10 @@ void check_dockerfile(const Session& session, const std::map<std::size_t, const 
   options.build_platform = plan.options.build_platform;
   options.target = plan.options.target;
   options.wanted = [&plan](std::size_t stage) { return plan.stages[stage].needed && !plan.stages[stage].replaced; };
-  if (session.context) options.ignored = [&session](std::string_view path) { return session.context->ignored(path); };
+  if (session.context) {
+    const auto& request = session.request;
+    options.ignored = ignored_sources(load_ignore_file(request.dockerfile_path, request.context_directory));
+  }
   options.base_config = [&bases](std::size_t stage) {
     const auto base = bases.find(stage);
     return base == bases.end() ? nullptr : base->second;
@@ -30,6 +33,11 @@ void check_dockerfile(const Session& session, const std::map<std::size_t, const 
   const auto findings = dockerfile::lint(plan.file, options);
   for (const auto& finding : findings) spdlog::warn("{}", dockerfile::describe(finding));
   dockerfile::check_findings(findings, options.config);
+}
+
+std::function<bool(std::string_view path)> ignored_sources(IgnoreMatcher ignore) {
+  if (ignore.may_reinclude_below("")) return {};
+  return [ignore = std::move(ignore)](std::string_view path) { return ignore.ignored(path); };
 }
 
 bool findings_are_errors(const Session& session) {

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <string_view>
 
 #include "engine/build/session.hpp"
+#include "engine/context/ignore.hpp"
 
 namespace kiln::engine {
 
@@ -16,6 +19,10 @@ void check_frontend(const Session& session);
 // stages are built on, by stage; what is not there is not known.
 // Errors: io::Error(dockerfile) when findings are errors and there are some.
 void check_dockerfile(const Session& session, const std::map<std::size_t, const oci::ImageConfig*>& bases);
+
+// What CopyIgnoredFile asks (LintOptions::ignored). Where patterns take others back ("!") nothing is told: a directory that is
+// left out may then have files that are not (BuildKit's validateCopySourcePath).
+std::function<bool(std::string_view path)> ignored_sources(IgnoreMatcher ignore);
 
 // Does the file, or BUILDKIT_DOCKERFILE_CHECK, say error=true?
 bool findings_are_errors(const Session& session);

@@ -26,6 +26,16 @@ void check_checksum(const CopyStep& step) {
   }
 }
 
+// What --parents copies is a pattern, and that of "." matches nothing (BuildKit's code).
+void warn_of_empty_patterns(const CopyStep& step) {
+  if (!step.parents) return;
+  for (const auto& source : step.sources) {
+    const auto pivot = source.find("/./");
+    if (!clean_path(pivot == std::string::npos ? source : source.substr(pivot + 3)).empty()) continue;
+    spdlog::warn("--parents {}: nothing is copied, as with docker: name what is in it, or use *", source);
+  }
+}
+
 }  // namespace
 
 Task<CopyRules> StageRunner::Steps::rules_for(const CopyStep& step) {
@@ -46,6 +56,7 @@ Task<CopyRules> StageRunner::Steps::rules_for(const CopyStep& step) {
 
 Task<Changes> StageRunner::Steps::perform(const CopyStep& step, std::size_t number, int) {
   check_checksum(step);
+  warn_of_empty_patterns(step);
   CopyRules rules = co_await rules_for(step);
   // With --link the copy knows nothing of what it is put on; BuildKit drops the flag where there is a --chmod.
   Tree layer;

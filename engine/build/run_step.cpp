@@ -10,6 +10,23 @@ namespace kiln::engine {
 
 using io::Task;
 
+namespace {
+
+// What was meant as JSON and is none is a command of the shell.
+bool looks_like_json(const RunStep& step) {
+  const std::string& command = step.arguments.back();
+  return step.arguments.size() > 1 && (command.starts_with("['") || command.starts_with("[\""));
+}
+
+io::Error failure_of(const RunStep& step, const io::ExitStatus& status) {
+  std::string what = status.signal != 0 ? fmt::format("the command was ended by signal {}", status.signal)
+                                        : fmt::format("the command failed with exit code {}", status.code);
+  if (looks_like_json(step)) what += " (it begins like a list in JSON and is none: words in \"double quotes\", between commas)";
+  return io::Error(io::ErrorKind::process, std::move(what)).set_exit_code(status.code);
+}
+
+}  // namespace
+
 Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t number, int id) {
   RunRequest request;
   const UserDatabase database = co_await users();
@@ -43,11 +60,7 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t numbe
   }
   const auto armed = std::chrono::steady_clock::now();
   const io::ExitStatus status = co_await execute(step, std::move(request));
-  if (!status.ok()) {
-    throw io::Error(io::ErrorKind::process, status.signal != 0 ? fmt::format("the command was ended by signal {}", status.signal)
-                                                               : fmt::format("the command failed with exit code {}", status.code))
-        .set_exit_code(status.code);
-  }
+  if (!status.ok()) throw failure_of(step, status);
   const auto ended = std::chrono::steady_clock::now();
   const PhaseClock::Activity snapshot(session_.clock, "snapshot");
   const Tree before = *stage_->tree;

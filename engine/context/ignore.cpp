@@ -169,7 +169,7 @@ bool IgnoreMatcher::ignored(std::string_view path) const {
 
 bool IgnoreMatcher::may_reinclude_below(std::string_view directory) const {
   if (compiled_->exception_starts.empty()) return false;
-  const std::string prefix = std::string(directory) + "/";
+  const std::string prefix = directory.empty() ? "" : std::string(directory) + "/";
   return std::any_of(compiled_->exception_starts.begin(), compiled_->exception_starts.end(),
                      [&](const std::string& start) { return start.starts_with(prefix) || prefix.starts_with(start); });
 }

@@ -233,19 +233,31 @@ class Scan {
   std::shared_ptr<const Xattrs> read_xattrs(const std::string& path, dev_t device) {
     if (without_xattrs_.load(std::memory_order_relaxed) == device) return nullptr;
     const std::string full = root_.path + "/" + path;
-    char names[4096];
-    const ssize_t length = llistxattr(full.c_str(), names, sizeof names);
-    if (length < 0 && errno == ENOTSUP) without_xattrs_ = device;
-    if (length <= 0) return nullptr;
+    const auto names = read_growing([&](char* buffer, std::size_t size) { return llistxattr(full.c_str(), buffer, size); });
+    if (!names && errno == ENOTSUP) without_xattrs_ = device;
+    if (!names || names->empty()) return nullptr;
     auto xattrs = std::make_shared<Xattrs>();
-    for (const char* name = names; name < names + length; name += std::strlen(name) + 1) {
+    for (const char* name = names->data(); name < names->data() + names->size(); name += std::strlen(name) + 1) {
       if (std::string_view(name) == "security.selinux") continue;
-      char value[4096];
-      const ssize_t size = lgetxattr(full.c_str(), name, value, sizeof value);
-      if (size >= 0) xattrs->emplace(name, std::string(value, static_cast<std::size_t>(size)));
+      auto value = read_growing([&](char* buffer, std::size_t size) { return lgetxattr(full.c_str(), name, buffer, size); });
+      if (value) xattrs->emplace(name, std::move(*value));
     }
     if (xattrs->empty()) return nullptr;
     return xattrs;
+  }
+
+  // What `read` gives: mostly nothing, rarely more than fits at first. Nothing, and errno, when it fails.
+  template <class Read>
+  static std::optional<std::string> read_growing(Read read) {
+    char small[1024];
+    ssize_t length = read(small, sizeof small);
+    if (length >= 0) return std::string(small, static_cast<std::size_t>(length));
+    if (errno != ERANGE) return std::nullopt;
+    std::string large(65536, '\0');  // the kernel's limit of both (limits.h, XATTR_LIST_MAX)
+    length = read(large.data(), large.size());
+    if (length < 0) return std::nullopt;
+    large.resize(static_cast<std::size_t>(length));
+    return large;
   }
 
   const ContextRoot& root_;

@@ -43,7 +43,7 @@ bool is_remote(std::string_view source) {
          source.starts_with("git@") || source.starts_with("ssh://");
 }
 
-// "./a//b/" -> "a/b", "/a" -> "a"; empty for the context's root. "../" is cut off at the root.
+// "./a//b/" -> "a/b"; "." for the context's root. "../" is cut off at the root.
 std::string clean_source(std::string_view source) {
   std::vector<std::string_view> parts;
   for (const auto& part : split(source, '/')) {
@@ -55,7 +55,7 @@ std::string clean_source(std::string_view source) {
   }
   std::string path;
   for (const auto& part : parts) path += (path.empty() ? "" : "/") + std::string(part);
-  return path;
+  return path.empty() ? "." : path;
 }
 
 class StageChecker {
@@ -174,7 +174,8 @@ class StageChecker {
     }
     for (const auto& source : copy.sources) {
       const auto path = expand(source);
-      if (path && !copy.from && !is_remote(*path)) check_ignored(clean_source(*path), copy.is_add);
+      // BuildKit does not look at a source that begins with '/'.
+      if (path && !copy.from && !is_remote(*path) && !path->starts_with('/')) check_ignored(clean_source(*path), copy.is_add);
     }
     expand(copy.destination);
     for (const auto& heredoc : copy.heredocs) {
@@ -183,7 +184,7 @@ class StageChecker {
   }
 
   void check_ignored(const std::string& path, bool is_add) {
-    if (path.empty() || !options_.ignored || !options_.ignored(path)) return;
+    if (!options_.ignored || !options_.ignored(path)) return;
     report_.add("CopyIgnoredFile",
                 fmt::format("Attempting to {} file {} that is excluded by .dockerignore", is_add ? "Add" : "Copy", go_quoted(path)),
                 *current_);
@@ -299,6 +300,7 @@ StageState initial_state(const Dockerfile& file, const LintOptions& options, con
   const oci::ImageConfig* config = options.base_config ? options.base_config(index) : nullptr;
   state.environment_known = config != nullptr;
   if (!config) return state;
+  state.shell_set = !config->shell.empty();
   for (const auto& entry : config->env) {
     const auto equals = std::min(entry.find('='), entry.size());
     state.variables[entry.substr(0, equals)] = entry.substr(std::min(equals + 1, entry.size()));

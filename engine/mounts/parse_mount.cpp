@@ -244,8 +244,10 @@ void place_mounts(std::vector<Mount>& mounts, const std::string& working_directo
       const bool absolute = mount.target.starts_with('/');
       mount.id = (absolute ? "/" : "") + clean_path(mount.target);
     }
+    const bool given = !mount.target.empty();
     mount.target = absolute_path(working_directory, mount.target, false);
-    if (mount.target == "/") fail("invalid mount target \"/\"");
+    const std::string missing = given ? "" : fmt::format(": --mount={} has no target=PATH", mount.text);
+    if (mount.target == "/") fail("invalid mount target \"/\"{}", missing);
   }
   std::set<std::string> seen;
   for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount) {

@@ -121,7 +121,7 @@ void CopyOperation::copy_with_parents(const Tree& source, const std::string& wri
       continue;
     }
     links_.clear();
-    copy_directory(source, match.path, prepare(destination), excludes, pattern.empty() ? nullptr : &includes);
+    copy_directory(source, match.path, prepare(destination), excludes, &includes);
   }
 }
 
@@ -179,6 +179,13 @@ void CopyOperation::put_non_directory(const std::string& path, Node node) {
 void CopyOperation::put_directory(const std::string& path, Node node) {
   const auto there = tree_.find(path);
   if (there && !there->is_directory()) not_a_directory(path);
+  if (there && there->xattrs) {  // the source's are added
+    auto xattrs = std::make_shared<Xattrs>(*there->xattrs);
+    if (node.xattrs) {
+      for (const auto& [name, value] : *node.xattrs) xattrs->insert_or_assign(name, value);
+    }
+    node.xattrs = std::move(xattrs);
+  }
   put(path, std::move(node));
 }
 

@@ -35,6 +35,19 @@ check "... and a base that is not there" grep -qx '   1 | >>> FROM .*/none' log
 kiln --insecure <<< $'FROM scratch\nCOPY --from='"$REGISTRY"$'/none / /' || true
 check "... and a source that is not" grep -qx '   2 | >>> COPY --from=.*/none / /' log
 
+timeout 60 "$build/executor" --no-push -c context -f /dev/stdin --registry-map "docker.io=$REGISTRY" --skip-default-registry-fallback --insecure-pull \
+  <<< $'FROM scratch AS build\nFROM scratch\nCOPY --from=biuld / /' 2> log || true
+check "... and a stage that is misspelt" grep -qF '(and no stage is called biuld: did you mean build?)' log
+
+# -- build checks that know the context --------------------------------------------------------------------------------
+printf '*\n' > context/.dockerignore
+kiln <<< $'FROM scratch\nCOPY . /x/\nCOPY /hello* /y/'
+check "what .dockerignore leaves out" same "$(grep -o 'CopyIgnoredFile.*' log)" 'CopyIgnoredFile: Attempting to Copy file "." that is excluded by .dockerignore (line 2)'
+printf '*\n!hello\n' > context/.dockerignore
+kiln <<< $'FROM scratch\nCOPY . /x/'
+check "... is not told where some of it comes back" same "$(grep -c CopyIgnoredFile log)" 0
+rm context/.dockerignore
+
 # -- build checks that know the base -----------------------------------------------------------------------------------
 push arm --platform linux/arm64 <<< $'FROM scratch\nENV HOMEDIR=/home\nCOPY hello /'
 kiln --insecure --platform linux/amd64 <<< "FROM $REGISTRY/arm"$'\nCOPY hello $HOMEDIR/$NOWHERE'

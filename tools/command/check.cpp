@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/build/checks.hpp"
 #include "engine/context/context.hpp"
 #include "engine/dockerfile/diagnostics.hpp"
 #include "engine/dockerfile/lint.hpp"
@@ -45,11 +46,7 @@ void examine(Check& check) {
   options.target_platform = input.options.platform;
   options.build_platform = input.options.build_platform;
   options.target = input.options.target;
-  std::optional<engine::IgnoreMatcher> ignore;
-  if (!input.context.empty()) {
-    ignore = engine::load_ignore_file(input.path, input.context);
-    options.ignored = [&ignore](std::string_view path) { return ignore->ignored(path); };
-  }
+  if (!input.context.empty()) options.ignored = engine::ignored_sources(engine::load_ignore_file(input.path, input.context));
   check.findings = dockerfile::lint(file, options);
   engine::make_plan(file, input.name, input.options);
   dockerfile::check_findings(check.findings, options.config);

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "engine/dockerfile/suggest.hpp"
 #include "io/base/error.hpp"
 #include "oci/image/reference.hpp"
 #include "tools/command/bench.hpp"
@@ -69,6 +70,8 @@ Output parse_output(const std::string& text, engine::BuildRequest& request) {
       output.level = static_cast<int>(parse_size("--output: compression-level", value));
     } else if (key == "oci-mediatypes") {
       request.format = parse_boolean("--output: oci-mediatypes", value) ? oci::ImageFormat::oci : oci::ImageFormat::docker;
+    } else if (key == "rewrite-timestamp") {
+      request.rewrite_timestamp = parse_boolean("--output: rewrite-timestamp", value);
     } else if (key.starts_with("annotation.")) {
       request.annotations[key.substr(11)] = value;
     } else {
@@ -162,7 +165,10 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   for (const auto& text : flags.list("annotation")) {
     request.annotations.insert_or_assign(parse_pair("--annotation", text).first, parse_pair("--annotation", text).second);
   }
-  if (const std::string platform = flags.text("platform"); !platform.empty()) request.platform = oci::parse_platform(platform);
+  if (const std::string platform = flags.text("platform"); !platform.empty()) {
+    if (platform.find(',') != std::string::npos) usage(fmt::format("--platform={}: a build is for one platform", platform));
+    request.platform = oci::parse_platform(platform);
+  }
   request.digest_file = flags.text("digest-file");
   request.reproducible = flags.boolean("reproducible");
   request.snapshot_mode = parse_snapshot_mode(flags.text("snapshot-mode"));
@@ -275,7 +281,8 @@ int kiln_main(int argc, char** argv) {
     fmt::print("{}", commands_help);
     return name.empty() ? 1 : 0;
   }
-  usage(fmt::format("unknown command '{}': kiln build, kiln check, kiln plan, kiln bench, kiln cache, kiln version", name));
+  usage(fmt::format("unknown command '{}'{}: kiln build, kiln check, kiln plan, kiln bench, kiln cache, kiln version", name,
+                    engine::dockerfile::did_you_mean(name, {"build", "check", "plan", "bench", "cache", "version"})));
 }
 
 }  // namespace kiln::tools

@@ -300,6 +300,10 @@ TEST(Copy, Parents) {
            {{"e/./**/w.c"}, "a a/deep a/deep/sub a/deep/sub/w.c "},
            {{"e/./deep/./sub"}, "a a/deep a/deep/sub a/deep/sub/w.c "},
            {{"*.none"}, "a "},
+           {{"."}, "a "},  // the pattern is empty
+           {{"d/./"}, "a "},
+           {{"d/"}, "a a/d a/d/in a/d/sub a/d/sub/y a/d/x "},
+           {{"/d/./sub/"}, "a a/sub a/sub/y "},
            {{"f", "d/x"}, "a a/d a/d/x a/f "},
            {{"ld"}, "a a/ld "},     // links are not followed here
            {{"ld/./x"}, "a a/x "},  // but as the pivot they are
@@ -375,6 +379,20 @@ TEST(Copy, Archives) {
   EXPECT_NE(into.find("dst/same")->link_id, 0U);
   EXPECT_TRUE(into.find("dst/etc/passwd"));  // ".." stops at the destination
   EXPECT_THROW(operation.put_archived(to, ArchiveEntry{"bad", Node(), "nothing"}), io::Error);
+}
+
+TEST(Copy, AttributesOfDirectoriesAreAdded) {
+  Node marked = directory();
+  marked.xattrs = std::make_shared<const Xattrs>(Xattrs{{"user.a", "old"}, {"user.b", "old"}});
+  Tree into;
+  into.put("dst/sub", marked);
+  Tree source;
+  Node node = directory();
+  node.xattrs = std::make_shared<const Xattrs>(Xattrs{{"user.b", "new"}, {"user.c", "new"}});
+  source.put("d/sub", node);
+  CopyOperation operation(into, {});
+  operation.copy(source, "d", "/dst", IgnoreMatcher());
+  EXPECT_EQ(*into.find("dst/sub")->xattrs, (Xattrs{{"user.a", "old"}, {"user.b", "new"}, {"user.c", "new"}}));
 }
 
 TEST(Copy, ScanRoots) {
