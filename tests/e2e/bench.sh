@@ -56,7 +56,7 @@ tar -C "$WORK/tree" -cf "$WORK/tree.tar" .
 layout_from_tar "$WORK/tree.tar" "$WORK/layout"
 phase unpack --image "$WORK/layout:latest" > "$WORK/unpack.txt"
 check "unpacking an image" grep -Eq '^kiln .*[0-9]$' "$WORK/unpack.txt"
-phase export --tree "$WORK/tree" --size 5m --json - > "$WORK/export.json"
+phase export --tree "$WORK/tree" --size 50k --json - > "$WORK/export.json"
 check "writing a layer beside what its bytes cost" same "$(jq '[.rows[] | select(.ratio != null) | .name] | join(" ")' "$WORK/export.json")" '"floor kiln"'
 check "the phases' page" bash -c "! grep -Eq '://|<script|<link|src=' '$WORK/phase.html' && grep -q '<svg' '$WORK/phase.html'"
 check "the given tree is still not touched" same "$(listing | sed 's/^\. .*//')" "$(sed 's/^\. .*//' <<< "$before")"
