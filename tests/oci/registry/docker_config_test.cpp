@@ -34,7 +34,7 @@ TEST(DockerConfig, WhatIsWrongIsNamed) {
             "reading registry logins from the file: the 'auth' of 'a' is not base64");
   EXPECT_EQ(error_of(R"({"auths":{"a":{"auth":"dXNlcg=="}}})"),
             "reading registry logins from the file: the 'auth' of 'a' is not user:password");
-  for (const char* json : {"", "[]", "{", R"({"auths":{"a":1}})", R"({"auths":{"a":{"auth":1}}})", R"({"credHelpers":[1]})"}) {
+  for (const char* json : {"", "[]", "{", R"({"auths":{"a":{"auth":1}}})", R"({"credHelpers":[1]})"}) {
     EXPECT_NE(error_of(json), "") << json;
   }
 }
