@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -84,7 +86,7 @@ CacheCommand parse_cache(const ParsedFlags& flags) {
   limits.created_after = moment(flags, "older-than");
   limits.used_after = moment(flags, "unused-for");
   if (const std::string size = flags.text("keep-size"); !size.empty()) limits.size = parse_size("--keep-size", size);
-  if (flags.boolean("all")) limits.size = 0;
+  if (flags.boolean("all")) limits.created_after = std::numeric_limits<std::int64_t>::max();
   limits.dry_run = flags.boolean("dry-run");
   if (command.action != "list" && command.action != "prune") {
     usage(fmt::format("kiln cache {}: it is list or prune", command.action));
