@@ -21,9 +21,10 @@ namespace {
 
 using io::Task;
 
-// A piece of the tar stream, and the reads that are still to fill parts of it.
+// A piece of the tar stream, and the reads that are still to fill parts of it. Its memory is used again for a later piece.
 struct Block {
   std::vector<std::byte> bytes;
+  std::vector<std::byte> compressed;
   std::vector<io::ReadPiece> pieces;
   io::ByteBudget::Lease lease;
   bool last = false;
@@ -165,6 +166,7 @@ struct Pipeline {
   std::uint64_t in_flight = 0;
   bool failed = false;
   io::Notify turned;
+  std::vector<std::unique_ptr<Block>> idle;  // with their leases
 
   void write(io::Bytes bytes) {
     digest.update(bytes);
@@ -181,9 +183,10 @@ Task<void> process_in_turn(Pipeline& pipe, std::uint64_t index, std::unique_ptr<
   ++pipe.hash_turn;
   pipe.turned.notify_all();
 
-  auto compress = [&pipe, raw = block.get()] { return io::compress_block(pipe.compression, raw->bytes); };
-  const io::CompressedBlock compressed = co_await io::offload(pipe.runtime.cpu(), compress);
-  block->bytes = {};
+  auto compress = [&pipe, raw = block.get()] {
+    return io::compress_block(pipe.compression, raw->bytes, std::move(raw->compressed));
+  };
+  io::CompressedBlock compressed = co_await io::offload(pipe.runtime.cpu(), compress);
 
   while (pipe.write_turn != index) co_await pipe.turned.wait();
   auto write = [&pipe, &compressed] {
@@ -192,6 +195,8 @@ Task<void> process_in_turn(Pipeline& pipe, std::uint64_t index, std::unique_ptr<
   };
   co_await io::offload(pipe.runtime.cpu(), write);
   pipe.blob->announce();
+  block->compressed = std::move(compressed.bytes);
+  pipe.idle.push_back(std::move(block));
   ++pipe.write_turn;
   --pipe.in_flight;
   pipe.turned.notify_all();
@@ -208,6 +213,17 @@ Task<void> process_block(Pipeline& pipe, std::uint64_t index, std::unique_ptr<Bl
   }
 }
 
+Task<std::unique_ptr<Block>> take_block(Pipeline& pipe) {
+  if (!pipe.idle.empty()) {
+    std::unique_ptr<Block> block = std::move(pipe.idle.back());
+    pipe.idle.pop_back();
+    co_return block;
+  }
+  auto block = std::make_unique<Block>();
+  block->lease = co_await pipe.runtime.budget().acquire(2 * io::compression_block_size);
+  co_return block;
+}
+
 // Fills block after block and sends each on its way, as many at once as keep the cores busy.
 Task<void> pump_blocks(Pipeline& pipe, io::FileReader& reader, BlockFiller& filler, io::TaskGroup& group) {
   const std::uint64_t most_in_flight = 2 * pipe.runtime.cpu().size() + 4;
@@ -215,8 +231,7 @@ Task<void> pump_blocks(Pipeline& pipe, io::FileReader& reader, BlockFiller& fill
   for (std::uint64_t index = 0; !last; ++index) {
     while (pipe.in_flight >= most_in_flight && !pipe.failed) co_await pipe.turned.wait();
     if (pipe.failed) co_return;  // join() has the error
-    auto block = std::make_unique<Block>();
-    block->lease = co_await pipe.runtime.budget().acquire(2 * io::compression_block_size);
+    std::unique_ptr<Block> block = co_await take_block(pipe);
     filler.fill(*block);
     co_await reader.read_all(block->pieces);
     check_pieces(block->pieces);

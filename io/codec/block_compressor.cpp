@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 #include <isa-l/crc.h>
@@ -24,14 +25,14 @@ std::uint8_t* mutable_pointer(Bytes bytes) {
 }
 
 // Deflate blocks of `block`, byte-aligned by a full flush, at an ISA-L level (0 to 3).
-std::vector<std::byte> deflate_fast(Bytes block, std::uint32_t level) {
+std::vector<std::byte> deflate_fast(Bytes block, std::uint32_t level, std::vector<std::byte> out) {
   static constexpr std::array<std::uint32_t, 4> buffer_sizes = {ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
                                                                 ISAL_DEF_LVL3_DEFAULT};
   thread_local std::array<std::vector<std::uint8_t>, 4> buffers;
   auto& buffer = buffers[level];
   buffer.resize(buffer_sizes[level]);
 
-  std::vector<std::byte> out(block.size() + block.size() / 8 + 1024);
+  out.resize(block.size() + block.size() / 8 + 1024);
   isal_zstream stream;
   isal_deflate_init(&stream);
   stream.level = level;
@@ -51,11 +52,11 @@ std::vector<std::byte> deflate_fast(Bytes block, std::uint32_t level) {
 }
 
 // The same by zlib, for users who ask for small and not for fast (levels 6 to 9).
-std::vector<std::byte> deflate_small(Bytes block, int level) {
+std::vector<std::byte> deflate_small(Bytes block, int level, std::vector<std::byte> out) {
   z_stream stream{};
   if (deflateInit2(&stream, level, Z_DEFLATED, -MAX_WBITS, 9, Z_DEFAULT_STRATEGY) != Z_OK) failed("zlib refused the level");
   const std::unique_ptr<z_stream, int (*)(z_stream*)> owner(&stream, deflateEnd);
-  std::vector<std::byte> out(deflateBound(&stream, block.size()) + 64);
+  out.resize(deflateBound(&stream, block.size()) + 64);
   stream.next_in = mutable_pointer(block);
   stream.avail_in = static_cast<unsigned>(block.size());
   stream.next_out = reinterpret_cast<std::uint8_t*>(out.data());
@@ -65,7 +66,7 @@ std::vector<std::byte> deflate_small(Bytes block, int level) {
   return out;
 }
 
-std::vector<std::byte> compress_zstd(Bytes block, int level) {
+std::vector<std::byte> compress_zstd(Bytes block, int level, std::vector<std::byte> out) {
   thread_local const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
   if (!context) throw std::bad_alloc();
   const auto set = [&](ZSTD_cParameter parameter, int value) {
@@ -74,16 +75,16 @@ std::vector<std::byte> compress_zstd(Bytes block, int level) {
   };
   set(ZSTD_c_compressionLevel, level);
   set(ZSTD_c_checksumFlag, 1);
-  std::vector<std::byte> out(ZSTD_compressBound(block.size()));
+  out.resize(ZSTD_compressBound(block.size()));
   const std::size_t size = ZSTD_compress2(context.get(), out.data(), out.size(), block.data(), block.size());
   if (ZSTD_isError(size)) failed(ZSTD_getErrorName(size));
   out.resize(size);
   return out;
 }
 
-std::vector<std::byte> compress_gzip(Bytes block, int level) {
-  if (level >= 6) return deflate_small(block, std::min(level, 9));
-  return deflate_fast(block, level <= 1 ? 1 : level <= 3 ? 2 : 3);
+std::vector<std::byte> compress_gzip(Bytes block, int level, std::vector<std::byte> out) {
+  if (level >= 6) return deflate_small(block, std::min(level, 9), std::move(out));
+  return deflate_fast(block, level <= 1 ? 1 : level <= 3 ? 2 : 3, std::move(out));
 }
 
 void append_little_endian(std::vector<std::byte>& bytes, std::uint32_t value) {
@@ -92,17 +93,17 @@ void append_little_endian(std::vector<std::byte>& bytes, std::uint32_t value) {
 
 }  // namespace
 
-CompressedBlock compress_block(const CompressionSettings& settings, Bytes block) {
+CompressedBlock compress_block(const CompressionSettings& settings, Bytes block, std::vector<std::byte> memory) {
   CompressedBlock result;
   result.input_size = block.size();
   const int level = std::max(settings.level, 1);
   switch (settings.compression) {
     case Compression::gzip:
       result.crc32 = crc32_gzip_refl(0, mutable_pointer(block), block.size());
-      if (!block.empty()) result.bytes = compress_gzip(block, level);
+      if (!block.empty()) result.bytes = compress_gzip(block, level, std::move(memory));
       break;
     case Compression::zstd:
-      if (!block.empty()) result.bytes = compress_zstd(block, level);
+      if (!block.empty()) result.bytes = compress_zstd(block, level, std::move(memory));
       break;
     case Compression::none: result.bytes.assign(block.begin(), block.end()); break;
   }
@@ -124,7 +125,7 @@ void BlockStream::append(const CompressedBlock& block) {
 
 // An empty final block with fixed codes (RFC 1951 section 3.2.3), the CRC and the size modulo 2^32.
 std::vector<std::byte> BlockStream::trailer() const {
-  if (settings_.compression == Compression::zstd && input_size_ == 0) return compress_zstd({}, 1);
+  if (settings_.compression == Compression::zstd && input_size_ == 0) return compress_zstd({}, 1, {});
   if (settings_.compression != Compression::gzip) return {};
   std::vector<std::byte> bytes = {std::byte{0x03}, std::byte{0x00}};
   append_little_endian(bytes, crc32_);

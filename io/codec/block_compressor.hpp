@@ -29,8 +29,9 @@ struct CompressedBlock {
   std::uint64_t input_size = 0;
 };
 
-// Compresses one block. Pure: any thread, any order. Every block but the last must be compression_block_size long.
-CompressedBlock compress_block(const CompressionSettings& settings, Bytes block);
+// Compresses one block. Pure: any thread, any order. Every block but the last must be compression_block_size long. `memory`: the
+// bytes of a former result, which nobody needs any more: a fresh megabyte for each block would be paged in and zeroed each time.
+CompressedBlock compress_block(const CompressionSettings& settings, Bytes block, std::vector<std::byte> memory = {});
 
 // What stands before the first block and after the last one.
 class BlockStream {
