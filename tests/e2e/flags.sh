@@ -128,7 +128,9 @@ check "--push-ignore-immutable-tag-errors" executor -d "$FAULTY/t/fixed:1" --pus
 
 # -- log and trace -----------------------------------------------------------------------------------------------------
 check "--log-format json" bash -c "timeout 60 '$build/executor' -c context --no-push --log-format json 2>&1 | python3 -c 'import json,sys
-for line in sys.stdin: assert json.loads(line).keys() == {\"level\", \"msg\", \"time\"}'"
+lines = [json.loads(line) for line in sys.stdin]
+assert all({\"level\", \"msg\", \"time\"} <= line.keys() for line in lines)
+assert {\"step\", \"digest\", \"image\", \"memory\"} <= {line.get(\"event\") for line in lines}'"
 check "--trace-file" executor -d "$REGISTRY/t/trace:1" --trace-file trace
 check "... has what happened" python3 -c 'import json
 kinds = {event.get("cat") for event in json.load(open("trace"))["traceEvents"]}
