@@ -76,7 +76,7 @@ class PassageTest : public ::testing::Test {
 };
 
 TEST_F(PassageTest, AllBytesPassInOrder) {
-  const std::string text = pattern(3 * Passage::pieces * Passage::piece_size + 17);
+  const std::string text = pattern((Passage::pieces + 3) * Passage::piece_size + 17);
   pass(make(text), text, Passage::piece_size);
   EXPECT_EQ(received_, text);
 }
@@ -107,7 +107,7 @@ TEST_F(PassageTest, OtherBytesAreAnError) {
 }
 
 TEST_F(PassageTest, AProducerEndsWhenItsConsumerHasGone) {
-  const std::string text = pattern(4 * Passage::pieces * Passage::piece_size);
+  const std::string text = pattern(3 * Passage::pieces * Passage::piece_size);
   pass(make(text), text, Passage::piece_size, 1);
   EXPECT_LE(given_, 2 * Passage::pieces * Passage::piece_size);
 }
