@@ -79,9 +79,7 @@ class Unpack : public ::testing::Test {
     testing::run(runtime_, unpack_layers(std::move(layers), tree));
     return tree;
   }
-  io::Task<void> unpack_layers(std::vector<LayerInput> layers, Tree& tree) {
-    tree = co_await rootfs_.unpack(std::move(layers));
-  }
+  io::Task<void> unpack_layers(std::vector<LayerInput> layers, Tree& tree) { tree = co_await rootfs_.unpack(std::move(layers)); }
   io::Task<void> index_layers_of(std::vector<LayerInput> layers, Tree& tree) {
     tree = co_await index_layers(runtime_, std::move(layers));
   }
