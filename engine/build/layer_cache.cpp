@@ -40,16 +40,20 @@ void LayerCache::trouble(const std::string& what) {
   broken_ = true;
 }
 
+void LayerCache::tell_unread(const std::string& key, const io::Error& error) {
+  if (error.kind() == io::ErrorKind::integrity) {
+    spdlog::warn("cache entry {} is not used: {}", key, error.message());
+  } else {
+    trouble(fmt::format("the layer cache cannot be read: {}", error.message()));
+  }
+}
+
 Task<void> LayerCache::look_up(const std::string& key, std::optional<CachedLayer>& found) {
   try {
     found = co_await store_->find(key);
   } catch (const io::Error& error) {
     if (error.kind() == io::ErrorKind::cancelled) throw;
-    if (error.kind() == io::ErrorKind::integrity) {
-      spdlog::warn("cache entry {} is not used: {}", key, error.message());
-    } else {
-      trouble(fmt::format("the layer cache cannot be read: {}", error.message()));
-    }
+    tell_unread(key, error);
   }
   if (found && found->created + session_.request.cache.ttl.count() < seconds_now()) {
     spdlog::debug("cache entry {} is too old", key);
@@ -92,11 +96,7 @@ Task<std::optional<std::string>> LayerCache::find_config(oci::Digest image, oci:
     bytes = co_await store_->find_config(key, std::move(config));
   } catch (const io::Error& error) {
     if (error.kind() == io::ErrorKind::cancelled) throw;
-    if (error.kind() == io::ErrorKind::integrity) {
-      spdlog::warn("cache entry {} is not used: {}", key, error.message());
-    } else {
-      trouble(fmt::format("the layer cache cannot be read: {}", error.message()));
-    }
+    tell_unread(key, error);
   }
   co_return bytes;
 }

@@ -65,6 +65,8 @@ class LayerCache {
   ImageLayerPtr layer_of(const CachedLayer& cached) const;
   std::string mountable_repository() const;
   void trouble(const std::string& what);
+  // An entry that makes no sense is as good as none; any other error is the whole cache's.
+  void tell_unread(const std::string& key, const io::Error& error);
 
   Session& session_;
   std::unique_ptr<CacheStore> store_;

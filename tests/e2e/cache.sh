@@ -9,11 +9,7 @@ registry_pid=
 trap '[ -z "$registry_pid" ] || kill "$registry_pid" 2> /dev/null; rm -rf "$WORK"' EXIT
 source "$here/lib.sh"
 export KILN_FOREGROUND_CLEANUP=1
-start_registry "$WORK"
-busybox_tar "$WORK/busybox.tar"
-layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
-push_base() { skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/busybox:$1"; }
-push_base latest
+start_busybox_registry
 
 executor() {
   timeout 60 "$build/executor" --registry-map "docker.io=$REGISTRY" --log-format text --reproducible -c "$WORK/context" \
@@ -110,11 +106,11 @@ edit "an argument that a RUN sees and does not use" 2 : --build-arg UNUSED=2
 edit "an argument that nobody declares" 6 : --build-arg NOBODY=2
 edit "the base's tag, to another image" 3 "sed_dockerfile 's/^FROM busybox$/FROM busybox:other/'"
 edit "the base of the first stage" 0 "sed_dockerfile 's/^FROM busybox AS/FROM busybox:other AS/'"
-push_base same
+push_busybox busybox:same
 edit "the base's tag, to the same image" 6 "sed_dockerfile 's/^FROM busybox$/FROM busybox:same/'"
 skopeo copy --quiet --{src,dest}-tls-verify=false "docker://$REGISTRY/library/busybox:other" "docker://$REGISTRY/library/busybox:latest"
 edit "a base that has moved" 0 :
-push_base latest
+push_busybox busybox:latest
 edit "a stage's name" 6 "sed_dockerfile 's/AS build/AS maker/; s/=build/=maker/'"
 edit "a stage's number" 6 "sed_dockerfile 's/=build/=0/'"
 edit "a stage that nobody needs" 6 "sed_dockerfile '7a FROM busybox AS unused\nRUN exit 1'"

@@ -10,11 +10,7 @@ server_pid=
 trap 'for pid in $registry_pid $server_pid; do kill "$pid" 2> /dev/null || true; done; rm -rf "$WORK"' EXIT
 source "$here/lib.sh"
 export KILN_FOREGROUND_CLEANUP=1
-start_registry "$WORK"
-busybox_tar "$WORK/busybox.tar"
-layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
-push_base() { skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/busybox:$1"; }
-push_base latest
+start_busybox_registry
 
 executor() {
   timeout 60 "$build/executor" --registry-map "docker.io=$REGISTRY" --log-format text --reproducible -c "$WORK/context" \
@@ -62,7 +58,7 @@ explains() {
 sed_dockerfile() { sed -i "$1" "$WORK/Dockerfile"; }
 echo hunter2 > "$WORK/secret"
 
-push_base other
+push_busybox busybox:other
 printf 'FROM busybox\nCOPY <<E /other\nE\n' > "$WORK/moved"
 mkdir "$WORK/empty"
 check "another base image" timeout 60 "$build/executor" --registry-map "docker.io=$REGISTRY" -c "$WORK/empty" -f "$WORK/moved" -d "$REGISTRY/library/busybox:moved"

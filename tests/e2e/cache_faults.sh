@@ -10,10 +10,7 @@ faulty_pids=()
 trap 'for pid in $registry_pid ${faulty_pids[@]+"${faulty_pids[@]}"}; do kill "$pid" 2> /dev/null || true; done; rm -rf "$WORK"' EXIT
 source "$here/lib.sh"
 export KILN_FOREGROUND_CLEANUP=1
-start_registry "$WORK"
-busybox_tar "$WORK/busybox.tar"
-layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
-skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/busybox:latest"
+start_busybox_registry
 start_faulty "$WORK/faulty" --upstream "$REGISTRY"
 mkdir "$WORK/context"
 echo one > "$WORK/context/one"

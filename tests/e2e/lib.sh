@@ -111,6 +111,17 @@ check() {
     sed 's/^/    /' "$WORK/check.log" | tail -20 >&2
   fi
 }
+# push_busybox NAME:TAG: the image of busybox_tar, as library/NAME:TAG in the registry.
+push_busybox() { skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/$1"; }
+
+# start_busybox_registry: a registry in WORK that has that image as library/busybox:latest; its layout is WORK/busybox.
+start_busybox_registry() {
+  start_registry "$WORK"
+  busybox_tar "$WORK/busybox.tar"
+  layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
+  push_busybox busybox:latest
+}
+
 # same_image A B: two images of the registry are one; else prints what their configs and layers say.
 same_image() {
   local image digest

@@ -12,10 +12,7 @@ agent_pid=
 trap 'for pid in $registry_pid $agent_pid; do kill "$pid" 2> /dev/null || true; done; rm -rf "$WORK"' EXIT
 source "$here/lib.sh"
 export KILN_FOREGROUND_CLEANUP=1
-start_registry "$WORK"
-busybox_tar "$WORK/busybox.tar"
-layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
-skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/busybox:latest"
+start_busybox_registry
 mkdir -p "$WORK/context/src/deep" "$WORK/context/node_modules" "$WORK/out" "$WORK/cache" "$WORK/secrets" "$build/image/etc"
 cd "$WORK/context"
 echo one > src/one && echo two > src/deep/two && ln -s one src/link && echo ignored > node_modules/x && echo node_modules > .dockerignore

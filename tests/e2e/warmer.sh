@@ -9,12 +9,9 @@ registry_pid=
 trap '[ -z "$registry_pid" ] || kill "$registry_pid" 2> /dev/null; rm -rf "$WORK"' EXIT
 source "$here/lib.sh"
 export KILN_FOREGROUND_CLEANUP=1
-start_registry "$WORK"
-busybox_tar "$WORK/busybox.tar"
-layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
-for name in busybox:latest busybox:other tools:1; do
-  skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$REGISTRY/library/$name"
-done
+start_busybox_registry
+push_busybox busybox:other
+push_busybox tools:1
 # An image of its own with a layer of 24 MB.
 mkdir -p "$WORK/large"
 head -c 24000000 /dev/urandom > "$WORK/large/random"

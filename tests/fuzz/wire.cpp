@@ -17,37 +17,28 @@
 
 namespace {
 
+using kiln::fuzz::or_refused;
 using kiln::fuzz::require;
 using kiln::io::ErrorKind;
-
-template <class Body>
-void or_refused(ErrorKind kind, Body body) {
-  try {
-    body();
-  } catch (const kiln::io::Error& error) {
-    require(error.kind() == kind, "a bad text is an error of its kind");
-    require(!error.message().empty(), "an error says something");
-  }
-}
 
 void read_answer(std::string_view text) {
   using namespace kiln::io::http;
   const auto end = find_head_end(text);
   if (end) {
     require(*end <= text.size(), "a head ends in the text");
-    or_refused(ErrorKind::protocol, [&] {
+    or_refused({ErrorKind::protocol}, [&] {
       const ResponseHead head = parse_response_head(text.substr(0, *end));
       framing_of("GET", head);
       keeps_alive(head);
     });
   }
-  or_refused(ErrorKind::protocol, [&] { parse_chunk_size(text); });
+  or_refused({ErrorKind::protocol}, [&] { parse_chunk_size(text); });
   kiln::oci::parse_challenge(text);
 }
 
 void read_url(std::string_view text) {
   using namespace kiln::io::http;
-  or_refused(ErrorKind::usage, [&] {
+  or_refused({ErrorKind::usage}, [&] {
     const Url url = parse_url(text);
     require(url.port != 0, "a URL has a port");
     require(url.target.starts_with('/') || url.target.starts_with('?'), "a target begins with '/'");
@@ -56,16 +47,16 @@ void read_url(std::string_view text) {
     require(again == url, "a URL is read back");
   });
   const Url base = parse_url("https://host:8443/a/b?c");
-  or_refused(ErrorKind::usage, [&] { resolve_url(base, text); });
+  or_refused({ErrorKind::usage}, [&] { resolve_url(base, text); });
   percent_decode(text);
   require(percent_decode(percent_encode(text)) == text, "what is encoded is decoded");
 }
 
 void read_mounts(const std::string& text) {
   using namespace kiln::engine;
-  or_refused(ErrorKind::dockerfile, [&] { dockerfile::parse_csv_fields(text); });
-  or_refused(ErrorKind::dockerfile, [&] { mount_from(text); });
-  or_refused(ErrorKind::dockerfile, [&] {
+  or_refused({ErrorKind::dockerfile}, [&] { dockerfile::parse_csv_fields(text); });
+  or_refused({ErrorKind::dockerfile}, [&] { mount_from(text); });
+  or_refused({ErrorKind::dockerfile}, [&] {
     const Mount mount = parse_mount(text, [](const std::string& word) { return word; });
     std::vector<Mount> mounts = {mount, mount};
     place_mounts(mounts, "/work");
@@ -84,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   read_answer(text);
   read_url(text);
-  or_refused(ErrorKind::dockerfile, [&] { kiln::engine::parse_git_reference(text); });
+  or_refused({ErrorKind::dockerfile}, [&] { kiln::engine::parse_git_reference(text); });
   read_mounts(std::string(text));
   return 0;
 }

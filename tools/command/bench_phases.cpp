@@ -1,5 +1,6 @@
 // `kiln bench unpack` and `kiln bench export`.
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -31,18 +32,27 @@ constexpr auto export_flags = std::to_array<Flag>({
     work_dir_flag,
 });
 
-io::Task<void> run_unpack(io::Runtime& runtime, bench::UnpackOptions options, bench::PhaseResults& results) {
-  results = co_await bench::measure_unpack(runtime, std::move(options));
-}
-
-io::Task<void> run_export(io::Runtime& runtime, bench::ExportOptions options, bench::PhaseResults& results) {
-  results = co_await bench::measure_export(runtime, std::move(options));
-}
-
 void report(const ParsedFlags& flags, const bench::PhaseResults& results) {
   write_reports(
       flags, [&] { return bench::to_text(results); }, [&] { return bench::to_json(results); },
       [&] { return bench::to_html(results); });
+}
+
+io::Task<void> keep(io::Task<bench::PhaseResults> measuring, bench::PhaseResults& results) {
+  results = co_await std::move(measuring);
+}
+
+// What both have in common; gives the exit code.
+template <class Options>
+int measure(const ParsedFlags& flags, Options options, io::Task<bench::PhaseResults> (*measurement)(io::Runtime&, Options)) {
+  options.runs = parse_runs(flags);
+  bench::PhaseResults results;
+  with_bench_directory(flags, [&](io::Runtime& runtime, const std::string& directory) {
+    options.work_directory = directory;
+    runtime.run(keep(measurement(runtime, options), results));
+  });
+  report(flags, results);
+  return 0;
 }
 
 // Prints the help if that is wanted.
@@ -68,14 +78,7 @@ int bench_unpack_main(const std::vector<std::string>& arguments) {
   bench::UnpackOptions options;
   options.image = flags.text("image");
   options.tree = flags.text("tree");
-  options.runs = parse_runs(flags);
-  bench::PhaseResults results;
-  with_bench_directory(flags, [&](io::Runtime& runtime, const std::string& directory) {
-    options.work_directory = directory;
-    runtime.run(run_unpack(runtime, options, results));
-  });
-  report(flags, results);
-  return 0;
+  return measure(flags, std::move(options), bench::measure_unpack);
 }
 
 int bench_export_main(const std::vector<std::string>& arguments) {
@@ -90,14 +93,7 @@ int bench_export_main(const std::vector<std::string>& arguments) {
   bench::ExportOptions options;
   options.tree = flags.text("tree");
   options.bytes = parse_size("--size", flags.text("size"));
-  options.runs = parse_runs(flags);
-  bench::PhaseResults results;
-  with_bench_directory(flags, [&](io::Runtime& runtime, const std::string& directory) {
-    options.work_directory = directory;
-    runtime.run(run_export(runtime, options, results));
-  });
-  report(flags, results);
-  return 0;
+  return measure(flags, std::move(options), bench::measure_export);
 }
 
 }  // namespace kiln::tools
