@@ -15,9 +15,19 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
+# What nearly every file reads, parsed once: the libraries' headers are two thirds of a file's compile time. kiln's own headers are
+# not among them, so that a change rebuilds what includes it and nothing else. Every file still includes what it uses: the preset
+# 'dev' builds without this.
+set(KILN_PRECOMPILED
+  <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <cstdint> <cstring> <deque> <exception> <filesystem> <fstream>
+  <functional> <map> <memory> <mutex> <optional> <regex> <set> <span> <sstream> <string> <string_view> <thread> <unordered_map> <utility>
+  <variant> <vector> <asio.hpp> <fmt/format.h> <nlohmann/json.hpp> <spdlog/spdlog.h>)
+
+# ccache trusts a precompiled header only when told that no file depends on its date.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+  add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-Xclang -fno-pch-timestamp>")
 endif()
 
 set(KILN_SANITIZE "" CACHE STRING "Sanitizers: 'address,undefined' or 'thread'")
