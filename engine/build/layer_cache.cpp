@@ -15,13 +15,7 @@
 
 namespace kiln::engine {
 
-namespace {
-
 using io::Task;
-
-constexpr std::size_t longest_step = 500;  // bytes of an instruction that an entry tells
-
-}  // namespace
 
 std::string cache_place(const BuildRequest& request) {
   if (!request.cache.repository.empty()) return request.cache.repository;

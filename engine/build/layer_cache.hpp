@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/build/layers.hpp"
+#include "engine/cache/file_index.hpp"
 #include "engine/cache/step_inputs.hpp"
 #include "engine/cache/store.hpp"
 
@@ -40,6 +41,13 @@ class LayerCache {
   // written any more once a context has changed under a step that reads it.
   void remember(NewEntry entry, ImageLayerPtr layer, bool published);
 
+  // What is in `layers`, of which the first `base` are an image's, if indexes of all of them are there (file_index.hpp): the tree,
+  // with contents that are downloaded when somebody wants them.
+  io::Task<std::optional<Tree>> find_files(std::vector<ImageLayerPtr> layers, std::size_t base);
+  // Leaves such an index there: of the tree that an image's `layers` make; of a layer of this build, once it is complete.
+  void remember_files(std::vector<ImageLayerPtr> layers, Tree tree, WholeFiles whole);
+  void remember_files(NewEntry entry, ImageLayerPtr layer, Tree tree, Changes changes, WholeFiles whole);
+
   // From now on nothing is written: keys do not tell any more what steps are made of. Warns with the reason.
   void stop_writing(const std::string& why);
 
@@ -53,12 +61,19 @@ class LayerCache {
   io::Task<void> finish(bool pushing);
   void cancel() { writes_.cancel(); }
 
+  static constexpr std::size_t longest_step = 500;  // bytes of an instruction that an entry tells
+
  private:
   io::Task<void> look_up(const std::string& key, std::optional<CachedLayer>& found);
   // `number`: of this build's layers, from 1.
   io::Task<void> write(NewEntry names, ImageLayerPtr layer, std::string mount_from);
   io::Task<void> write_or_warn(NewEntry names, ImageLayerPtr layer, std::string mount_from, std::size_t number);
   io::Task<bool> holds(std::size_t number);
+  io::Task<std::optional<Tree>> read_files(const std::vector<ImageLayerPtr>& layers, std::size_t base);
+  io::Task<void> fetch_index(std::string key, oci::SpoolBlobPtr& index);
+  io::Task<void> write_tree_index(std::vector<ImageLayerPtr> layers, Tree tree, WholeFiles whole);
+  io::Task<void> write_layer_index(NewEntry entry, ImageLayerPtr layer, Tree tree, Changes changes, WholeFiles whole);
+  io::Task<void> write_index(std::string key, FileIndex index, LayerSettings settings, std::string before, std::string text);
   io::Task<void> write_config(oci::Digest image, oci::Descriptor config, std::string bytes, std::string name);
   io::Task<void> write_record(std::string name, std::vector<StepInputs> steps, std::vector<StepInputs> known);
   io::Task<void> trim();

@@ -89,16 +89,6 @@ Task<void> pass_layer(Session& session, ImageLayerPtr layer, oci::PassagePtr pas
   std::rethrow_exception(failure);
 }
 
-// A blob that is downloaded when somebody wants it.
-oci::SpoolBlobPtr blob_of(Session& session, const ImageLayerPtr& layer) {
-  if (layer->blob) return layer->blob;
-  layer->blob = std::make_shared<oci::SpoolBlob>(session.runtime.executor(), session.spool_directory);
-  layer->blob->start_with([&session, weak = std::weak_ptr<ImageLayer>(layer)] {
-    if (const ImageLayerPtr wanted = weak.lock()) session.transfers.spawn(fetch_layer(session, wanted));
-  });
-  return layer->blob;
-}
-
 oci::PassagePtr passage_of(Session& session, const ImageLayerPtr& layer) {
   auto passage = std::make_shared<oci::Passage>(session.runtime.executor(), layer->descriptor);
   passage->start_with([&session, layer, weak = std::weak_ptr<oci::Passage>(passage)] {
@@ -112,19 +102,6 @@ bool may_pass(const Session& session, const ImageLayer& layer) {
   const BuildRequest& request = session.request;
   return layer.origin && !layer.blob && !layer.file && !wants_files(request) &&
          !(session.image_store && request.cache.keep_base_images);
-}
-
-// SOURCE_DATE_EPOCH alone leaves the times of what a RUN makes, as with BuildKit; --reproducible gives every entry the same time.
-LayerSettings layer_settings(const Session& session) {
-  const BuildRequest& request = session.request;
-  LayerSettings settings;
-  settings.compression = request.compression;
-  if (request.reproducible) {
-    settings.fixed_mtime = oci::FileTime{session.source_date_epoch.value_or(0), 0};
-  } else if (request.rewrite_timestamp && session.source_date_epoch) {
-    settings.newest_mtime = oci::FileTime{*session.source_date_epoch, 0};
-  }
-  return settings;
 }
 
 Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tree tree, Changes changes, oci::ImageFormat format) {
@@ -172,6 +149,27 @@ Task<void> watch_supply(std::vector<LayerInput> inputs) {
 }
 
 }  // namespace
+
+LayerSettings layer_settings(const Session& session) {
+  const BuildRequest& request = session.request;
+  LayerSettings settings;
+  settings.compression = request.compression;
+  if (request.reproducible) {
+    settings.fixed_mtime = oci::FileTime{session.source_date_epoch.value_or(0), 0};
+  } else if (request.rewrite_timestamp && session.source_date_epoch) {
+    settings.newest_mtime = oci::FileTime{*session.source_date_epoch, 0};
+  }
+  return settings;
+}
+
+oci::SpoolBlobPtr blob_of(Session& session, const ImageLayerPtr& layer) {
+  if (layer->blob) return layer->blob;
+  layer->blob = std::make_shared<oci::SpoolBlob>(session.runtime.executor(), session.spool_directory);
+  layer->blob->start_with([&session, weak = std::weak_ptr<ImageLayer>(layer)] {
+    if (const ImageLayerPtr wanted = weak.lock()) session.transfers.spawn(fetch_layer(session, wanted));
+  });
+  return layer->blob;
+}
 
 oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer) {
   const oci::SpoolBlobPtr blob = blob_of(session, layer);

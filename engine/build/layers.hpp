@@ -52,6 +52,9 @@ std::string layout_place_directory(const std::string& place);
 // Leaves the base images that this build has downloaded in the directory. Trouble is a warning.
 io::Task<void> keep_base_images(Session& session);
 
+// The blob of a layer; if this build has not made it, its download starts when somebody wants bytes of it.
+oci::SpoolBlobPtr blob_of(Session& session, const ImageLayerPtr& layer);
+
 // The bytes of a layer that this build has not made; the download starts when this is called first and goes on beside the build.
 oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer);
 
@@ -59,6 +62,10 @@ oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer);
 // then they go through memory unless the build has or keeps them, and whoever wants them later has them downloaded again.
 std::vector<LayerInput> want_layers(Session& session, const std::vector<ImageLayerPtr>& layers,
                                     const std::function<bool(const ImageLayer&)>& passing);
+
+// How layers are written. SOURCE_DATE_EPOCH alone leaves the times of what a RUN makes, as with BuildKit; --reproducible gives
+// every entry the same time.
+LayerSettings layer_settings(const Session& session);
 
 // Starts to capture `changes` as a layer. `captured` becomes true, and `on_captured` is notified, when no file will be read
 // any more.

@@ -191,14 +191,31 @@ Task<std::vector<StageResultPtr>> StageRunner::load_sources(const Step& step) {
   co_return sources;
 }
 
-// The Tree of a source that had no need of one while it ran.
+// The Tree of a stage that had no need of one while it ran, or that is not unpacked.
 Task<void> StageRunner::ensure_tree(StageResultPtr stage) {
   if (stage->tree) co_return;
   const PhaseClock::Activity unpacking(session_.clock, "unpack");
-  // Somebody may want contents, too.
-  const auto kept = [](const ImageLayer&) { return false; };
-  Tree tree = co_await index_layers(session_.runtime, want_layers(session_, stage->layers, kept));
+  const auto base_end = stage->layers.begin() + static_cast<std::ptrdiff_t>(stage->base_layers);
+  const std::vector<ImageLayerPtr> base(stage->layers.begin(), base_end), made(base_end, stage->layers.end());
+  std::optional<Tree> tree;
+  if (caching()) tree = co_await session_.cache->find_files(stage->layers, stage->base_layers);
+  if (!tree) {
+    // Somebody may want contents, too.
+    const auto kept = [](const ImageLayer&) { return false; };
+    want_layers(session_, made, kept);
+    tree = co_await index_layers(session_.runtime, Tree(), want_layers(session_, base, kept));
+    co_await remember_base(*stage, *tree);
+    tree = co_await index_layers(session_.runtime, *tree, want_layers(session_, made, kept));
+  }
   stage->tree = std::move(tree);
+}
+
+// Leaves in the cache what is in the image that the stage is built on: `tree`.
+Task<void> StageRunner::remember_base(const StageResult& stage, const Tree& tree) {
+  if (!caching() || stage.base_layers == 0) co_return;
+  const auto base_end = stage.layers.begin() + static_cast<std::ptrdiff_t>(stage.base_layers);
+  WholeFiles whole = co_await read_users(session_, stage, tree);
+  session_.cache->remember_files({stage.layers.begin(), base_end}, tree, std::move(whole));
 }
 
 // A layer that another stage is made of is wanted by that one as well.
@@ -288,6 +305,7 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
       const SandboxChoice* choice = co_await session_.choose_sandbox();
       sandbox = make_sandbox(session_.runtime, *choice);
       co_await unpack_base(index, stage, resolved, *sandbox);
+      if (first == 0 && planned.base.is_outside()) co_await remember_base(*stage, *stage->tree);
     } else {
       // Its one layer is captured at the end, and until then other stages' files must stay where they are.
       if (session_.request.single_snapshot) co_await wait_for_sources(resolved, first);

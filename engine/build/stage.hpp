@@ -111,6 +111,7 @@ class StageRunner {
   void add_context_layer(StageResult& stage);
   io::Task<void> wait_for_sources(const ResolvedStage& resolved, std::size_t first);
   io::Task<void> ensure_tree(StageResultPtr stage);
+  io::Task<void> remember_base(const StageResult& stage, const Tree& tree);
   io::Task<void> unpack_base(int index, StageResultPtr stage, const ResolvedStage& resolved, const Sandbox& sandbox);
   std::vector<LayerInput> layers_to_unpack(int index, const StageResult& stage);
 

@@ -148,7 +148,11 @@ Task<void> StageRunner::Steps::capture(Changes changes, LayerCache::NewEntry ent
   stage_->layers.push_back(capture->layer);
   const bool published = runner_.published_.contains(index_);
   if (published) runner_.publisher_.push_layer(capture->layer);
-  if (session_.cache && !entry.key.empty()) session_.cache->remember(std::move(entry), capture->layer, published);
+  if (session_.cache && !entry.key.empty()) {
+    WholeFiles whole = co_await read_users(session_, *stage_, *stage_->tree, &changes);
+    session_.cache->remember_files(entry, capture->layer, *stage_->tree, changes, std::move(whole));
+    session_.cache->remember(std::move(entry), capture->layer, published);
+  }
   // An overlay's directories do not change any more; elsewhere the next RUN may change what is being read.
   const bool disk_may_change = stage_->rootfs && stage_->rootfs->shape() != RootfsShape::overlay;
   if (disk_may_change || reading_) co_await wait_captured(capture);
@@ -188,20 +192,41 @@ Task<Changes> StageRunner::Steps::perform(const WorkdirStep& step, std::size_t n
 
 // -- users -----------------------------------------------------------------------------------------------------------
 
-Task<std::string> StageRunner::Steps::read_text(const std::string& path) {
-  const auto node = stage_->tree->find(resolve_in_tree(*stage_->tree, path));
+namespace {
+
+constexpr const char* passwd_path = "etc/passwd";
+constexpr const char* group_path = "etc/group";
+
+// `path`: without symlinks.
+Task<std::string> read_text(Session& session, const StageResult& stage, const Tree& tree, std::string path) {
+  const auto node = tree.find(path);
   if (!node || node->type != FileType::regular) co_return "";
   Content content = node->content;
-  if (node->stamp.on_disk() && stage_->rootfs && content.layer)
-    content = stage_->rootfs->locate(resolve_in_tree(*stage_->tree, path));
-  if (content.layer) co_await materialize_layer_contents(session_.runtime, {&content}, session_.scratch);
+  if (node->stamp.on_disk() && stage.rootfs && content.layer) content = stage.rootfs->locate(path);
+  if (content.layer) co_await materialize_layer_contents(session.runtime, {&content}, session.scratch);
   co_return read_small(content, std::min<std::size_t>(node->size, largest_passwd));
 }
 
+}  // namespace
+
+Task<WholeFiles> read_users(Session& session, const StageResult& stage, const Tree& tree, const Changes* changes) {
+  WholeFiles files;
+  for (const char* path : {passwd_path, group_path}) {
+    const std::string place = resolve_in_tree(tree, path);
+    if (changes && !std::ranges::binary_search(*changes, std::string_view(place), path_less, &Change::path)) continue;
+    std::string text = co_await read_text(session, stage, tree, place);
+    if (!text.empty()) files[place] = std::move(text);
+  }
+  co_return files;
+}
+
 Task<UserDatabase> StageRunner::Steps::users() {
-  const std::string passwd = co_await read_text("etc/passwd");
-  const std::string group = co_await read_text("etc/group");
-  co_return UserDatabase(passwd, group);
+  const WholeFiles files = co_await read_users(session_, *stage_, *stage_->tree);
+  const auto text = [&](const char* path) {
+    const auto found = files.find(resolve_in_tree(*stage_->tree, path));
+    return found == files.end() ? std::string() : found->second;
+  };
+  co_return UserDatabase(text(passwd_path), text(group_path));
 }
 
 }  // namespace kiln::engine

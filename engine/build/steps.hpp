@@ -14,6 +14,9 @@ io::Task<Tree> scan_context(Session& session, const CopyStep& step, std::string 
 io::Task<Tree> scan_source(io::Runtime& runtime, Context& context, const CopyStep& step, std::string source);
 // The stages, images and contexts that a step reads from.
 std::vector<Source> sources_of(const Step& step);
+// The bytes of /etc/passwd and /etc/group in `tree`, which is the stage's or was, by the paths where they really are. With
+// `changes`: only if they are among those.
+io::Task<WholeFiles> read_users(Session& session, const StageResult& stage, const Tree& tree, const Changes* changes = nullptr);
 // A heredoc's body as a file.
 Node heredoc_node(const Session& session, const std::string& body);
 
@@ -52,7 +55,6 @@ class StageRunner::Steps {
   io::Task<bool> unpack(CopyOperation& operation, const Node& file, std::string name, std::string destination);
   io::Task<void> fetch_contents(const Changes& changes);
   io::Task<UserDatabase> users();
-  io::Task<std::string> read_text(const std::string& path);
   io::Task<CopyRules> rules_for(const CopyStep& step);
   Progress::StepOutcome outcome_of(const Changes& changes) const;
   io::Task<void> record(const Changes& changes, std::size_t number);

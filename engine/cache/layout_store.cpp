@@ -10,6 +10,7 @@
 
 #include "engine/cache/base_config.hpp"
 #include "engine/cache/entry.hpp"
+#include "engine/cache/file_index.hpp"
 #include "engine/cache/retention.hpp"
 #include "io/base/error.hpp"
 #include "io/file/make_directories.hpp"
@@ -188,6 +189,7 @@ class LayoutStore final : public CacheStore {
         told.kind = StoredEntry::Kind::image;
         told.step = base_config_name(manifest);
       } else if (is_entry(manifest)) {
+        if (told.name.starts_with(files_prefix)) told.kind = StoredEntry::Kind::files;
         const CachedLayer layer = read_entry(told.name, manifest);
         told.step = layer.step;
         told.before = layer.before;

@@ -9,6 +9,7 @@
 #include "engine/cache/artifact.hpp"
 #include "engine/cache/base_config.hpp"
 #include "engine/cache/entry.hpp"
+#include "engine/cache/file_index.hpp"
 #include "engine/cache/retention.hpp"
 #include "io/base/error.hpp"
 #include "io/loop/task_group.hpp"
@@ -91,7 +92,9 @@ class RegistryStore final : public CacheStore {
   // Tags that are no keys are somebody else's.
   Task<std::vector<StoredEntry>> list() override {
     std::vector<std::string> tags = co_await reader_.list_tags(repository_);
-    std::erase_if(tags, [](const std::string& tag) { return !is_key(tag) && !tag.starts_with(mount_prefix); });
+    std::erase_if(tags, [](const std::string& tag) {
+      return !is_key(tag) && !tag.starts_with(mount_prefix) && !tag.starts_with(files_prefix);
+    });
     std::vector<StoredEntry> entries(tags.size());
     std::size_t next = 0;
     io::TaskGroup group(runtime_.executor());
@@ -150,7 +153,8 @@ class RegistryStore final : public CacheStore {
     } catch (const io::Error& error) {
       entry.problem = error.message();
     }
-    if (!entry.problem.empty() || entry.kind != StoredEntry::Kind::layer) co_return;
+    const bool blob = entry.kind == StoredEntry::Kind::layer || entry.kind == StoredEntry::Kind::files;
+    if (!entry.problem.empty() || !blob) co_return;
     const bool there = co_await reader_.has_blob(repository_, manifest.layers.front().digest);
     if (!there) entry.problem = "its layer is gone";
   }
@@ -162,6 +166,7 @@ class RegistryStore final : public CacheStore {
       entry.step = base_config_name(manifest);
       return;
     }
+    if (entry.name.starts_with(files_prefix)) entry.kind = StoredEntry::Kind::files;
     const CachedLayer layer = read_entry(entry.name, manifest);
     entry.created = layer.created;
     entry.size = layer.layer.size;

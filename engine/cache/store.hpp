@@ -32,7 +32,7 @@ struct CachedLayer {
 
 // What a store holds, for lists.
 struct StoredEntry {
-  enum class Kind { layer, image, mount };
+  enum class Kind { layer, image, mount, files };
   Kind kind = Kind::layer;
   std::string name;    // the key; of a base image its reference; of a cache mount its tag
   std::string before;  // as CachedLayer's

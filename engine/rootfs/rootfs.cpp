@@ -288,8 +288,7 @@ Task<void> Rootfs::remove() {
   co_await io::offload(impl_->runtime.waiting(), work);
 }
 
-Task<Tree> index_layers(io::Runtime& runtime, std::vector<LayerInput> layers) {
-  Tree tree;
+Task<Tree> index_layers(io::Runtime& runtime, Tree tree, std::vector<LayerInput> layers) {
   auto work = [&layers, &tree](std::atomic<bool>& stop) { apply_layers(layers, {tree, nullptr, nullptr}, stop); };
   co_await run_stoppable(runtime, work);
   co_return tree;

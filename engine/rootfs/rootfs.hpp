@@ -89,9 +89,9 @@ class Rootfs {
   std::unique_ptr<Impl> impl_;
 };
 
-// Decodes layers into a Tree without touching a disk (stages without RUN), read ahead and applied in order. The nodes'
+// Decodes layers onto `below` without touching a disk (stages without RUN), read ahead and applied in order. The nodes'
 // Content points into the blobs.
-io::Task<Tree> index_layers(io::Runtime& runtime, std::vector<LayerInput> layers);
+io::Task<Tree> index_layers(io::Runtime& runtime, Tree below, std::vector<LayerInput> layers);
 
 // Contents that live in layer blobs, written as files into `directory` (an open scratch directory), each blob inflated
 // once; the contents are changed to point there.

@@ -112,7 +112,7 @@ std::string size_text(std::uint64_t bytes) {
 }
 
 Json to_json(const engine::StoredEntry& entry) {
-  constexpr const char* kinds[] = {"layer", "image", "mount"};
+  constexpr const char* kinds[] = {"layer", "image", "mount", "files"};
   Json json = {{"name", entry.name},
                {"kind", kinds[static_cast<std::size_t>(entry.kind)]},
                {"digest", entry.manifest.text()},

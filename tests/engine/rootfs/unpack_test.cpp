@@ -81,7 +81,7 @@ class Unpack : public ::testing::Test {
   }
   io::Task<void> unpack_layers(std::vector<LayerInput> layers, Tree& tree) { tree = co_await rootfs_.unpack(std::move(layers)); }
   io::Task<void> index_layers_of(std::vector<LayerInput> layers, Tree& tree) {
-    tree = co_await index_layers(runtime_, std::move(layers));
+    tree = co_await index_layers(runtime_, Tree(), std::move(layers));
   }
 
   fs::path root() const { return rootfs_.directory_paths().front(); }
