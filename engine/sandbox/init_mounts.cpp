@@ -37,7 +37,7 @@ class Target {
   std::string path_;
 };
 
-void bind(const std::string& source, int root, const std::string& path, unsigned long flags) {
+void bind_mount(const std::string& source, int root, const std::string& path, unsigned long flags) {
   const Target target(root, path);
   if (!target) return;
   if (mount(source.c_str(), target.path(), nullptr, MS_BIND | flags, nullptr) != 0)
@@ -61,7 +61,7 @@ void mount_dev(int root) {
   const io::UniqueFd dev = io::open_beneath(root, "dev", O_RDONLY | O_DIRECTORY);
   for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"}) {
     const io::UniqueFd file(openat(dev.get(), name, O_CREAT | O_WRONLY | O_CLOEXEC, 0666));
-    bind(fmt::format("/dev/{}", name), dev.get(), name, 0);
+    bind_mount(fmt::format("/dev/{}", name), dev.get(), name, 0);
   }
   mkdirat(dev.get(), "pts", 0755);
   mkdirat(dev.get(), "shm", 01777);
@@ -111,9 +111,9 @@ void mount_system(const std::string& root, const InitRequest& request) {
   if (!fd) refused("opening the root file system");
   mount_proc(fd.get());
   mount_dev(fd.get());
-  bind("/sys", fd.get(), "sys", MS_REC);
-  if (!request.resolv_conf.empty()) bind(request.resolv_conf, fd.get(), "etc/resolv.conf", 0);
-  if (!request.hosts.empty()) bind(request.hosts, fd.get(), "etc/hosts", 0);
+  bind_mount("/sys", fd.get(), "sys", MS_REC);
+  if (!request.resolv_conf.empty()) bind_mount(request.resolv_conf, fd.get(), "etc/resolv.conf", 0);
+  if (!request.hosts.empty()) bind_mount(request.hosts, fd.get(), "etc/hosts", 0);
 }
 
 void change_root(const std::string& root) {

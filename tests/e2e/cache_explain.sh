@@ -139,7 +139,7 @@ for cache in "$REGISTRY/cache/reach" "oci:$WORK/reach"; do
   fresh_context
   check "entries" executor
   check "are listed" kiln_cache list --json "$cache"
-  check "none has a problem" bash -c "jq -e 'length == 8 and all(has(\"problem\") | not)' '$WORK/out'"
+  check "none has a problem" bash -c "jq -e '(map(select(.kind != \"files\")) | length == 8) and all(has(\"problem\") | not)' '$WORK/out'"
   digest=$(digest_of "COPY --chown")
   if [[ $cache = oci:* ]]; then
     rm "$WORK/reach/blobs/sha256/${digest#sha256:}"
@@ -147,13 +147,13 @@ for cache in "$REGISTRY/cache/reach" "oci:$WORK/reach"; do
     curl -sf -X DELETE "http://$REGISTRY/v2/cache/reach/manifests/$digest" > "$WORK/curl"
   fi
   check "the listing after one has gone" kiln_cache list --json "$cache"
-  check "tells of the two after it" bash -c "jq -e '[.[] | select(has(\"problem\") and (.problem | test(\"no build can reach it\"))) | .step[0:8]] | sort == [\"COPY <<E\", \"RUN --mo\"]' '$WORK/out'"
+  check "tells of the two after it" bash -c "jq -e '[.[] | select(.kind != \"files\" and has(\"problem\") and (.problem | test(\"no build can reach it\"))) | .step[0:8]] | sort == [\"COPY <<E\", \"RUN --mo\"]' '$WORK/out'"
   check "an entry that is gone is explained" executor --explain-cache text
   check "as such" said 4 "nothing changed, but its entry is not there"
   check "prune --unreachable --dry-run" kiln_cache prune --unreachable --dry-run "$cache"
   check "prune --unreachable" kiln_cache prune --unreachable --json "$cache"
-  check "deletes what stood on it" bash -c "jq -e '[.deleted[].step // \"\" | select(startswith(\"RUN --mount\"))] | length == 1' '$WORK/out'"
-  check "and leaves the rest" bash -c "'$build/kiln' cache list '$cache' | grep -q '^5 entries'"
+  check "deletes what stood on it" bash -c "jq -e '[.deleted[] | select(.kind != \"files\") | .step // \"\" | select(startswith(\"RUN --mount\"))] | length == 1' '$WORK/out'"
+  check "and leaves the rest" bash -c "'$build/kiln' cache list --json '$cache' | jq -e 'map(select(.kind != \"files\")) | length == 5'"
 done
 check "--unreachable with a limit" bash -c "! '$build/kiln' cache prune --unreachable --all '$cache' 2> '$WORK/log' && grep -q 'without a limit' '$WORK/log'"
 
