@@ -1,11 +1,14 @@
 // The tar reader behind the decompressor that the first bytes ask for: any bytes are read or refused with io::Error, and no
-// path leaves the archive.
+// path leaves the archive. What is read is applied to a tree twice, as a layer's entries and as an index of files.
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string_view>
 
+#include "engine/cache/file_index.hpp"
+#include "engine/tree/tree.hpp"
 #include "io/base/error.hpp"
 #include "oci/tar/reader.hpp"
 #include "tests/fuzz/require.hpp"
@@ -79,18 +82,38 @@ void read_all(kiln::oci::TarReader& reader) {
   }
 }
 
-}  // namespace
+void apply(kiln::io::ByteSource& archive, kiln::engine::Tree& tree) {
+  kiln::engine::LayerApplier layer(tree, nullptr);
+  kiln::oci::TarReader reader(archive);
+  while (const auto entry = reader.next()) layer.apply(*entry);
+}
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+// Each pass reads the bytes anew.
+template <class Pass>
+void run(const std::uint8_t* data, std::size_t size, const Pass& pass) {
   try {
     Memory memory(data, size);
     const auto unpacked = kiln::io::make_decompressor(memory);
     Limited limited(*unpacked);
-    kiln::oci::TarReader reader(limited);
-    read_all(reader);
+    pass(limited);
   } catch (const kiln::io::Error& error) {
-    require(error.kind() == kiln::io::ErrorKind::integrity || error.kind() == kiln::io::ErrorKind::unsupported,
+    require(error.kind() == kiln::io::ErrorKind::integrity || error.kind() == kiln::io::ErrorKind::unsupported ||
+                error.kind() == kiln::io::ErrorKind::context,  // links that lead in a circle
             "a bad archive is an error of integrity");
   }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  run(data, size, [](kiln::io::ByteSource& archive) {
+    kiln::oci::TarReader reader(archive);
+    read_all(reader);
+  });
+  kiln::engine::Tree tree;
+  run(data, size, [&tree](kiln::io::ByteSource& archive) { apply(archive, tree); });
+  run(data, size, [&tree](kiln::io::ByteSource& archive) {
+    kiln::engine::apply_index(archive, tree, {std::make_shared<const kiln::engine::ContentLayer>()});
+  });
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "engine/rootfs/rootfs.hpp"
@@ -136,7 +137,7 @@ TEST_F(Unpack, LongLayersWaitForTheirTurn) {
   std::vector<LayerInput> layers{{blob(Archive().directory("0").bytes()), nullptr}};
   for (const std::string layer : {"1", "2"}) {
     Archive archive;
-    for (int i = 0; i < files; ++i) archive.file(layer + "/" + std::to_string(i), "x");
+    for (int i = 0; i < files; ++i) archive.file(fmt::format("{}/{:05}", layer, i), "x");
     layers.push_back({blob(archive.bytes()), nullptr});
   }
   Tree tree;
