@@ -129,7 +129,6 @@ Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tre
   std::rethrow_exception(failure);
 }
 
-constexpr std::uint64_t worth_watching = 32U << 20U;  // bytes of an image
 constexpr auto watching_interval = std::chrono::milliseconds(200);
 
 // Through memory a layer comes over one connection, and only when its turn is near. Where that is slower than unpacking, the
@@ -189,6 +188,7 @@ std::vector<LayerInput> want_layers(Session& session, const std::vector<ImageLay
       inputs.push_back({want_bytes(session, layer), nullptr});
     }
   }
+  if (size > 0) spdlog::debug("{} bytes of layers go through memory", size);
   if (size > worth_watching) session.transfers.spawn(watch_supply(inputs));
   return inputs;
 }

@@ -58,6 +58,9 @@ oci::SpoolBlobPtr blob_of(Session& session, const ImageLayerPtr& layer);
 // The bytes of a layer that this build has not made; the download starts when this is called first and goes on beside the build.
 oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer);
 
+// Bytes of layers for which it is worth a while to find out how they had better come.
+inline constexpr std::uint64_t worth_watching = 32U << 20U;
+
 // What layers are unpacked or indexed from. `passing`: whether a layer's bytes are wanted once only, as far as the caller knows;
 // then they go through memory unless the build has or keeps them, and whoever wants them later has them downloaded again.
 std::vector<LayerInput> want_layers(Session& session, const std::vector<ImageLayerPtr>& layers,

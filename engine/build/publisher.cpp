@@ -1,6 +1,7 @@
 #include "engine/build/publisher.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -14,9 +15,13 @@ namespace kiln::engine {
 namespace {
 
 using io::Task;
+using namespace std::chrono_literals;
 
 // A layer that gets this large is streamed to a repository that cannot have it yet.
 constexpr std::uint64_t stream_above = 4U << 20U;
+// How long unpacking waits to know whether what it reads has to be kept for sending: two round trips on most networks.
+constexpr auto longest_answer = 500ms;
+constexpr auto answer_interval = 5ms;
 
 // What Artifact Registry and ECR answer for a tag that must not be overwritten (and what Kaniko looks for).
 bool is_immutable_tag(const io::Error& error) {
@@ -89,8 +94,19 @@ void Publisher::push_layer(ImageLayerPtr layer) {
 }
 
 bool Publisher::may_send(const ImageLayer& layer) const {
+  if (layer.pushed) return false;
   return std::ranges::any_of(
       targets_, [&layer](const Target& target) { return !layer.origin || layer.origin->host() != target.registry->host(); });
+}
+
+Task<void> Publisher::wait_for_answers(const std::vector<ImageLayerPtr>& layers) const {
+  const auto open = [this](const ImageLayerPtr& layer) {
+    const bool to_be_sent = layer->blob && layer->blob->wanted();
+    return layer->base() && !to_be_sent && may_send(*layer);
+  };
+  for (auto waited = 0ms; waited < longest_answer && std::ranges::any_of(layers, open); waited += answer_interval) {
+    co_await io::sleep_for(answer_interval);
+  }
 }
 
 Task<void> Publisher::push_to_all(ImageLayerPtr layer) {

@@ -20,8 +20,10 @@ class Publisher {
   // while it still grows when the repository is new and cannot have it.
   void push_layer(ImageLayerPtr layer);
 
-  // Whether some destination is in another registry than the layer, so that it may have to be sent.
+  // Whether some destination is in another registry than the layer and is not known to have it, so that it may have to be sent.
   bool may_send(const ImageLayer& layer) const;
+  // Waits until the destinations have told which of these layers, that push_layer() was given, they have; not for long.
+  io::Task<void> wait_for_answers(const std::vector<ImageLayerPtr>& layers) const;
 
   // Config and manifests, one tag after the other, after all layers are there. Gives the references.
   io::Task<std::vector<std::string>> push_image(const oci::Image& image);

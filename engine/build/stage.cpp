@@ -27,6 +27,12 @@ const Source& outermost_base(const Plan& plan, int stage) {
   return *base;
 }
 
+std::uint64_t size_of(const std::vector<ImageLayerPtr>& layers) {
+  std::uint64_t size = 0;
+  for (const auto& layer : layers) size += layer->descriptor.size;
+  return size;
+}
+
 }  // namespace
 
 Task<StageResultPtr> StageRunner::run() {
@@ -304,6 +310,8 @@ Task<StageResultPtr> StageRunner::run_stage(int index) {
     if (last_run > 0 || materialized) {
       const SandboxChoice* choice = co_await session_.choose_sandbox();
       sandbox = make_sandbox(session_.runtime, *choice);
+      if (published_.contains(index) && size_of(stage->layers) > worth_watching)
+        co_await publisher_.wait_for_answers(stage->layers);
       co_await unpack_base(index, stage, resolved, *sandbox);
       if (first == 0 && planned.base.is_outside()) co_await remember_base(*stage, *stage->tree);
     } else {

@@ -5,8 +5,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 WORK=$(mktemp -d /var/tmp/kiln-e2e.XXXXXX)
-registry_pid=
-trap '[ -z "$registry_pid" ] || kill "$registry_pid" 2> /dev/null; rm -rf "$WORK"' EXIT
+registry_pid= other_pid=
+trap 'for pid in $registry_pid $other_pid; do kill "$pid" 2> /dev/null; done; rm -rf "$WORK"' EXIT
 source "$here/lib.sh"
 export KILN_FOREGROUND_CLEANUP=1
 start_busybox_registry
@@ -125,6 +125,29 @@ gets() { grep -c "GET /v2/library/busybox/blobs" "$WORK/access.log" || true; }
 before=$(gets)
 check "a change of metadata" executor -c "$WORK/context" -f "$WORK/metadata" -d "$REGISTRY/t/metadata:v1"
 check "moves no layer, only the config" same "$(($(gets) - before))" 1
+
+# A base of another registry than the destination's: what that has is not kept for sending.
+first=$REGISTRY first_pid=$registry_pid
+mkdir "$WORK/large" "$WORK/other"
+head -c 40000000 /dev/urandom > "$WORK/large/random" && tar -C "$WORK/large" -cf "$WORK/large.tar" random
+layout_from_tar "$WORK/large.tar" "$WORK/large-layout"
+skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/large-layout:latest" "docker://$REGISTRY/library/large"
+printf 'FROM large\nRUN ["/true"]\nCOPY hello.txt /\n' > "$WORK/above"
+cp /bin/busybox "$WORK/context/true"
+sed -i 's,^RUN,COPY true /\nRUN,' "$WORK/above"
+start_registry "$WORK/other"
+other=$REGISTRY other_pid=$registry_pid
+REGISTRY=$first registry_pid=$first_pid
+across() { executor -c "$WORK/context" -f "$WORK/above" --reproducible --digest-file "$WORK/across" -d "$other/t/above:$1" -v debug > "$WORK/across.log" 2>&1; }
+kept() { grep -c 'go through memory' "$WORK/across.log" || true; }
+check "a base from another registry" across v1
+check "is kept for sending" same "$(kept)" 0
+sent=$(cat "$WORK/across")
+check "once more" across v2
+check "goes through memory, because it is there" same "$(kept)" 1
+check "and gives the same image" same "$(cat "$WORK/across")" "$sent"
+check "that can be read" skopeo copy --quiet --src-tls-verify=false "docker://$other/t/above:v2" "dir:$WORK/above-copy"
+kill "$other_pid" && other_pid=
 
 # Outputs that are files.
 check "archives" executor -c "$WORK/context" --no-push --tar-path "$WORK/image.tar" --oci-layout-path "$WORK/layout" --reproducible
