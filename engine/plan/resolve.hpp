@@ -52,7 +52,7 @@ struct CopyStep {
 };
 
 struct WorkdirStep {
-  std::string path;  // absolute, cleaned, never "/"
+  std::string path;  // absolute, cleaned
   std::string user;
 };
 

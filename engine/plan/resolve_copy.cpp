@@ -34,15 +34,18 @@ void StageResolver::apply(const dockerfile::Copy& copy) {
   add_step(std::move(step), dockerfile::history_of_copy(said));
 }
 
+// An absolute path stays in the config as it was written, only what is joined is cleaned (BuildKit's NormalizePath).
 void StageResolver::apply(const dockerfile::Workdir& workdir) {
-  const std::string path = absolute_path(directory(), expand(workdir.path), false);
-  result_.config.working_dir = path;
-  if (path == "/") {
+  const std::string written = expand(workdir.path);
+  const std::string path = absolute_path(directory(), written, false);
+  if (!written.empty()) result_.config.working_dir = written.starts_with('/') ? written : path;
+  const std::string said = directory();
+  if (said == "/") {
     add_history("WORKDIR /", true);
     return;
   }
   WorkdirStep step{path, result_.config.user};
-  add_step(std::move(step), "WORKDIR " + path);
+  add_step(std::move(step), "WORKDIR " + said);
 }
 
 }  // namespace kiln::engine
