@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -28,18 +29,20 @@ KeepTimes::~KeepTimes() {
   if (directory_ >= 0) futimens(directory_, times_);
 }
 
-// Opens `path` below its open parent, made if it is missing.
-io::UniqueFd MountPoints::enter(const io::UniqueFd& parent, const std::string& path) {
+// Opens `path` below its open parent, made if it is missing: like `lasting`, if there is one.
+io::UniqueFd MountPoints::enter(const io::UniqueFd& parent, const std::string& path, const Node* lasting) {
   const std::string name(name_of_path(path));
   constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   io::UniqueFd directory(openat(parent.get(), name.c_str(), flags));
   if (directory || errno != ENOENT) return directory;
-  const KeepTimes keep(parent.get());
+  const auto node = tree_.find(path);
+  const bool known = node && node->is_directory();
+  std::optional<KeepTimes> keep;
+  if (known || !lasting) keep.emplace(parent.get());
   if (mkdirat(parent.get(), name.c_str(), 0755) != 0) return directory;
   directory = io::UniqueFd(openat(parent.get(), name.c_str(), flags));
-  const auto node = tree_.find(path);
-  if (node && node->is_directory()) {
-    if (directory) entries_.finish_directory(directory.get(), path, *node);
+  if (known || lasting) {
+    if (directory) entries_.finish_directory(directory.get(), path, known ? *node : *lasting);
   } else {
     fchmodat(parent.get(), name.c_str(), 0755, 0);
     made_.push_back(path);
@@ -53,6 +56,17 @@ void MountPoints::make_parent(const std::string& path) {
     directory = enter(directory, path.substr(0, slash));
   }
   if (!directory) io::throw_errno(errno, fmt::format("making the mount point /{}", path));
+}
+
+void MountPoints::make_lasting(const std::string& path, const Node& made) {
+  io::UniqueFd directory = io::open_beneath(root_, "", O_RDONLY | O_DIRECTORY);
+  for (std::size_t slash = path.find('/'); directory; slash = path.find('/', slash + 1)) {
+    const std::string at = path.substr(0, slash);
+    const auto node = tree_.find(at);
+    if (node && !node->is_directory()) return;
+    directory = enter(directory, at, &made);
+    if (slash == std::string::npos) return;
+  }
 }
 
 void MountPoints::make(const std::string& path, bool directory) {

@@ -32,11 +32,14 @@ class MountPoints {
   void make(const std::string& path, bool directory);
   // Makes only the directory that `path` is in.
   void make_parent(const std::string& path);
+  // Makes `path`, a directory, and what is missing on the way like `made`, to stay: no mount point. Nothing where something else
+  // is in the way.
+  void make_lasting(const std::string& path, const Node& made);
   // Removes what was made and is still empty, last first. Does not throw.
   void clear() noexcept;
 
  private:
-  io::UniqueFd enter(const io::UniqueFd& parent, const std::string& path);
+  io::UniqueFd enter(const io::UniqueFd& parent, const std::string& path, const Node* lasting = nullptr);
 
   int root_;
   const Tree& tree_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -63,6 +64,18 @@ std::string hosts_text(const std::string& hostname) {
   return fmt::format("127.0.0.1\tlocalhost {}\n::1\tlocalhost ip6-localhost ip6-loopback\n", hostname);
 }
 
+// The directory that a command starts in, where the image names one that it does not have: BuildKit makes it, 0755 and the
+// user's, and the layer has it.
+void make_working_directory(const Rootfs& root, const Tree& tree, const RunRequest& request) {
+  const std::string path = resolve_in_tree(tree, request.working_directory);
+  if (path.empty() || tree.find(path)) return;
+  Node made;
+  made.uid = request.uid;
+  made.gid = request.gid;
+  made.mtime.seconds = std::time(nullptr);
+  MountPoints(root.directories().back()->directory.get(), tree, root.protected_paths()).make_lasting(path, made);
+}
+
 class UsernsSandbox final : public Sandbox {
  public:
   UsernsSandbox(io::Runtime& runtime, SandboxChoice choice) : runtime_(runtime), choice_(std::move(choice)) {}
@@ -83,6 +96,7 @@ class UsernsSandbox final : public Sandbox {
     io::ExitStatus status;
     std::exception_ptr failure;
     try {
+      make_working_directory(root, tree, request);
       make_points(points, init.mounts);
       status = co_await run_init(runtime_, std::move(init), std::move(request.on_line));
     } catch (...) {
@@ -143,6 +157,7 @@ class InPlaceSandbox final : public Sandbox {
     io::ExitStatus status;
     std::exception_ptr failure;
     try {
+      make_working_directory(root, tree, request);
       if (!request.mounts.empty()) {
         auto place = [&placed, &request] { placed.place(request.mounts); };
         co_await io::offload(runtime_.waiting(), place);

@@ -50,7 +50,7 @@ bool in_container();
 struct RunRequest {
   std::vector<std::string> arguments;  // argv[0] is looked up in the PATH of `environment`, inside the root
   std::vector<std::string> environment;
-  std::string working_directory = "/";  // inside the root; made if missing is the engine's work
+  std::string working_directory = "/";  // inside the root; made where it is missing, to stay
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::vector<std::uint32_t> groups;  // supplementary

@@ -158,6 +158,7 @@ def fill(registry):
         {"created": CREATED, "created_by": 'CMD ["sh"]', "comment": "by hand", "empty_layer": True},
     ]
     registry.put_image("busybox", {"created": CREATED, **platform, "config": {"Env": [PATH], "Cmd": ["sh"]}, "history": history}, [busybox])
+    registry.put_image("elsewhere", {"created": CREATED, **platform, "config": {"Env": [PATH], "User": "app", "WorkingDir": "/not/there/"}, "history": history[:1]}, [busybox])
     plain = {"created": CREATED, **platform, "config": {"Env": [PATH]}, "history": history[:1]}
     registry.put_image("small", plain, [small])
     registry.put_image("oci", plain, [small], OCI, annotations={"org.example.base": "annotation"})
