@@ -126,17 +126,21 @@ void limit_capabilities() {
   }
 }
 
+// The directory is entered as root, and as the user only where root may not: a user runs in directories that he could not enter
+// (as with runc).
 void become_user(const InitRequest& request) {
+  const char* directory = request.working_directory.c_str();
+  const bool there = chdir(directory) == 0;
   const std::vector<gid_t> groups(request.groups.begin(), request.groups.end());
   // Where groups cannot be set, the own one need not be.
   const bool needed = std::any_of(groups.begin(), groups.end(), [&](gid_t group) { return group != request.gid; });
   if (setgroups(groups.size(), groups.data()) != 0 && needed) refused("setting supplementary groups");
   if (setresgid(request.gid, request.gid, request.gid) != 0) refused(fmt::format("becoming group {}", request.gid));
   if (setresuid(request.uid, request.uid, request.uid) != 0) refused(fmt::format("becoming user {}", request.uid));
+  if (!there && chdir(directory) != 0) refused("entering working directory " + request.working_directory);
 }
 
 void execute(const InitRequest& request) {
-  if (chdir(request.working_directory.c_str()) != 0) refused("entering working directory " + request.working_directory);
   umask(022);
   std::vector<char*> arguments, environment;
   for (const auto& argument : request.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));

@@ -24,9 +24,9 @@ void change_root(const std::string& root);
 
 // Docker's default 14 capabilities at most.
 void limit_capabilities();
-// Supplementary groups, gid, uid.
+// Directory, supplementary groups, gid, uid.
 void become_user(const InitRequest& request);
-// Directory, umask and exec, the program looked up in the PATH of the request's environment. Returns only by throwing; the
+// Umask and exec, the program looked up in the PATH of the request's environment. Returns only by throwing; the
 // error's exit code is 127 (not found) or 126.
 [[noreturn]] void execute(const InitRequest& request);
 
