@@ -150,6 +150,7 @@ Task<BuildResult> run_build(Session& session, Publisher& publisher, StageRunner&
     co_return looked_up;
   }
   if (session.request.cache.mounts_in_registry) session.mounts = std::make_unique<MountExchange>(session);
+  check_outputs(session.request);
   co_await publisher.prepare();
   const StageResultPtr target = co_await stages.run();
   co_await finish_transfers(session, *target);

@@ -1,6 +1,5 @@
 #include "engine/build/outputs.hpp"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -12,7 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "io/base/error.hpp"
+#include "io/file/writable.hpp"
 #include "io/http/retry.hpp"
+#include "io/process/peak_memory.hpp"
 #include "oci/output/layout.hpp"
 
 namespace kiln::engine {
@@ -81,10 +82,18 @@ BuildResult summarize(const Session& session, const oci::Image& image) {
   result.blobs_present = session.blobs_present;
   result.phases = session.clock.phases();
   result.took = session.clock.elapsed();
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  result.peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  result.peak_memory = io::peak_memory();
   return result;
+}
+
+void check_outputs(const BuildRequest& request) {
+  for (const auto& path : {request.tar_path, request.oci_archive_path}) {
+    if (!path.empty()) io::check_writable_file(path);
+  }
+  if (!request.oci_layout_path.empty()) io::check_writable_directory(request.oci_layout_path);
+  for (const auto& path : {request.digest_file, request.image_name_with_digest_file, request.image_name_tag_with_digest_file}) {
+    if (!path.empty() && !path.starts_with("https://")) io::check_writable_file(path, io::MissingParents::made);
+  }
 }
 
 bool wants_files(const BuildRequest& request) {

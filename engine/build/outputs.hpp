@@ -16,6 +16,10 @@ io::Task<void> write_digest_files(Session& session, oci::Digest digest);
 // BUILDER_OUTPUT: one JSON object {"name", "digest"} for each destination, in the file "images" (Cloud Build).
 void write_builder_output(const BuildRequest& request, const oci::Digest& digest);
 
+// Before anything is built: can all of these be written? An https:// URL is asked when there is something to put.
+// Errors: io::Error(filesystem) naming the first that cannot.
+void check_outputs(const BuildRequest& request);
+
 // --tar-path, --oci-layout-path and the archive of a layout. On the waiting pool.
 io::Task<void> write_outputs(Session& session, const oci::Image& image);
 

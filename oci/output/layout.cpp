@@ -33,7 +33,7 @@ std::string index_text(const Image& image, const std::vector<std::string>& names
 // A tar made of files whose bytes are at hand.
 class ArchiveWriter {
  public:
-  explicit ArchiveWriter(const std::string& path) : file_(path) {}
+  explicit ArchiveWriter(const std::string& path) : file_(path, NewFile::Special::written_to) {}
 
   void add_directory(const std::string& path) {
     TarEntry entry;

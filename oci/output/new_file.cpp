@@ -15,7 +15,23 @@
 
 namespace kiln::oci {
 
-NewFile::NewFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".kiln-XXXXXX") {
+namespace {
+
+bool is_special(const std::string& path) {
+  struct stat status{};
+  return lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+}  // namespace
+
+NewFile::NewFile(std::string path, Special special) : path_(std::move(path)) {
+  if (special == Special::written_to && is_special(path_)) {
+    fd_ = io::UniqueFd(open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!fd_) io::throw_errno(errno, fmt::format("opening '{}'", path_));
+    kept_ = true;
+    return;
+  }
+  temporary_ = path_ + ".kiln-XXXXXX";
   fd_ = io::UniqueFd(mkostemp(temporary_.data(), O_CLOEXEC));
   if (!fd_ || fchmod(fd_.get(), 0644) != 0) io::throw_errno(errno, fmt::format("creating '{}'", path_));
 }
@@ -44,6 +60,7 @@ void NewFile::write(const SpoolBlob& blob) {
 }
 
 void NewFile::keep() {
+  if (kept_) return;
   if (rename(temporary_.c_str(), path_.c_str()) != 0) io::throw_errno(errno, fmt::format("naming '{}'", path_));
   kept_ = true;
 }

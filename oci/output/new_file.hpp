@@ -13,7 +13,9 @@ namespace kiln::oci {
 // same file at once. Errors: io::Error(filesystem) naming the path.
 class NewFile {
  public:
-  explicit NewFile(std::string path);
+  // What is there and is no file (a link, a device, a pipe): replaced like a file, or written to as it is.
+  enum class Special { replaced, written_to };
+  explicit NewFile(std::string path, Special special = Special::replaced);
   ~NewFile();
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;

@@ -56,6 +56,12 @@ RUN echo kept > /keep && ln /keep /keep2
 RUN rm /keep2 && chmod 600 /new && chmod 644 /new && echo x >> /id
 USER app
 RUN id > /tmp/id && pwd > /tmp/pwd && echo "$HOME" > /tmp/home && chown app /tmp/id
+USER root
+WORKDIR /gone/deep
+RUN rm -r /gone
+USER app
+RUN pwd > made-again
+WORKDIR /srv/app
 ENTRYPOINT ["/bin/cat"]
 CMD ["/srv/out.txt"]
 EXPOSE 80 9000-9001/udp
@@ -86,6 +92,8 @@ check "capabilities survive a chmod in RUN" same "$(getcap "$root/usr/bin/capabl
 check "devices of the base" test -c "$root/opt/device"
 check "USER and its groups" same "$(cat "$root/tmp/id")" "uid=1000(app) gid=1000(app) groups=1000(app),2000(extra)"
 check "HOME and directory" same "$(cat "$root/tmp/home" "$root/tmp/pwd")" "$(printf '/home/app\n/srv/app')"
+check "a directory that RUN starts in is made again, the user's" same "$(cat "$root/gone/deep/made-again"; stat -c '%a %u:%g' "$root/gone" "$root/gone/deep")" \
+  "$(printf '/gone/deep\n755 1000:1000\n755 1000:1000')"
 check "config" same "$(config_of t/one:v1 | jq -c '[.config.Entrypoint, .config.Cmd, .config.User, .config.WorkingDir, .config.Labels, (.config.ExposedPorts | keys), .config.Healthcheck]')" \
   '[["/bin/cat"],["/srv/out.txt"],"app","/srv/app",{"x":"y","z":"w"},["80/tcp","9000/udp","9001/udp"],{"Test":["CMD-SHELL","true"],"Interval":5000000000}]'
 check "as many layers as history entries with one" same "$(config_of t/one:v1 | jq '[.history[] | select(.empty_layer | not)] | length')" \
@@ -163,6 +171,18 @@ executor -c "$WORK/context" -f "$WORK/fails" -d "$REGISTRY/t/fails:v1" > "$WORK/
 check "a failing RUN's code is ours" same "$code" 42
 check "and names file, line and command" grep -q 'fails:2: RUN exit 42' "$WORK/fails.log"
 check "and leaves no tag" bash -c "! skopeo inspect --tls-verify=false docker://$REGISTRY/t/fails:v1"
+# too_late FLAGS...: a place that cannot be written is told before anything is run.
+too_late() {
+  ! timeout 60 "$build/executor" -c "$WORK/context" -f "$WORK/fails" --no-push --registry-map "docker.io=$REGISTRY" "$@" > "$WORK/late.log" 2>&1 &&
+    grep -qF "' cannot be written: " "$WORK/late.log" && ! grep -q RUN "$WORK/late.log"
+}
+check "an archive in no directory" too_late --tar-path "$WORK/none/image.tar"
+check "... over a directory" too_late --tar-path "$WORK/context"
+check "a layout below a file" too_late --oci-layout-path "$WORK/fails/layout"
+check "a digest below a file" too_late --digest-file "$WORK/fails/x/digest"
+check "a trace in no directory" too_late --trace-file "$WORK/none/trace"
+check "an archive into a pipe" bash -c "timeout 60 '$build/executor' -c '$WORK/context' --no-push --tar-path /dev/stdout --registry-map docker.io=$REGISTRY \
+  2> '$WORK/pipe.log' | tar -t | grep -qx manifest.json && [ -h /dev/stdout ]"
 printf 'FROM busybox\nCOPY nothing /x\n' > "$WORK/missing"
 check "a missing source is named" bash -c "! timeout 60 '$build/executor' -c '$WORK/context' -f '$WORK/missing' --no-push --registry-map docker.io=$REGISTRY > '$WORK/missing.log' 2>&1 && grep -q '\"/nothing\": not found' '$WORK/missing.log'"
 check "an unknown flag names the nearest" bash -c "! '$build/executor' --destinaton x > '$WORK/flag.log' 2>&1 && grep -q -- '--destination' '$WORK/flag.log'"

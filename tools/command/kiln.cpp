@@ -16,6 +16,7 @@
 
 #include "engine/dockerfile/suggest.hpp"
 #include "io/base/error.hpp"
+#include "io/file/writable.hpp"
 #include "oci/image/reference.hpp"
 #include "tools/command/bench.hpp"
 #include "tools/command/cache.hpp"
@@ -226,6 +227,9 @@ int build_main(const std::vector<std::string>& arguments) {
   const bool kept =
       request.push || !request.tar_path.empty() || !request.oci_archive_path.empty() || !request.oci_layout_path.empty();
   if (!kept) spdlog::warn("the image is kept nowhere: use --push, or --output type=docker,dest=FILE");
+  for (const auto& path : {command.id_file, command.metadata_file}) {
+    if (!path.empty()) io::check_writable_file(path);
+  }
   const engine::BuildResult result = run_build(request, command.run);
   if (!command.id_file.empty()) write_file("--iidfile", command.id_file, result.config_digest.text());
   if (!command.metadata_file.empty()) write_file("--metadata-file", command.metadata_file, metadata_of(command, result));

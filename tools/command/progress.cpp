@@ -1,7 +1,5 @@
 #include "tools/command/progress.hpp"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -9,6 +7,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "io/process/peak_memory.hpp"
 #include "tools/command/logging.hpp"
 
 namespace kiln::tools {
@@ -179,9 +178,7 @@ void log_summary(const engine::BuildResult& result) {
 }
 
 void log_failure(std::chrono::nanoseconds took) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const std::uint64_t peak = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  const std::uint64_t peak = io::peak_memory();
   log_event("failed", {{"seconds", seconds(took)}, {"peak_bytes", peak}},
             fmt::format("failed after {:.2f} s; peak memory: {}", seconds(took), human_bytes(peak)));
 }

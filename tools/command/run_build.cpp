@@ -15,6 +15,7 @@
 
 #include "engine/build/push.hpp"
 #include "io/base/error.hpp"
+#include "io/file/writable.hpp"
 #include "tools/command/progress.hpp"
 #include "tools/command/trace.hpp"
 #include "tools/command/values.hpp"
@@ -125,6 +126,7 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
   request.platform_given = !request.platform.architecture.empty();
   if (!request.platform_given) request.platform = oci::host_platform();
   take_source_date_epoch(request);
+  if (!settings.trace_file.empty()) io::check_writable_file(settings.trace_file);
   WorkDirectory work(request.work_directory.empty() ? work_bases(settings.kaniko_directory, request.kiln_directory)
                                                     : std::vector<std::string>{request.work_directory});
   if (request.cleanup) work.delete_in_foreground();
