@@ -36,6 +36,18 @@ void warn_of_empty_patterns(const CopyStep& step) {
   }
 }
 
+// With the reason, where a source is on disk and not in the context.
+template <class Copy>
+auto explained(const Context& context, const std::string& source, Copy copy) {
+  try {
+    return copy();
+  } catch (const io::Error& error) {
+    const std::string reason = error.message().ends_with(": not found") ? context.why_missing(clean_path(source)) : "";
+    if (reason.empty()) throw;
+    throw io::Error(error.kind(), error.message() + reason);
+  }
+}
+
 }  // namespace
 
 Task<CopyRules> StageRunner::Steps::rules_for(const CopyStep& step) {
@@ -117,10 +129,11 @@ Task<void> StageRunner::Steps::copy_from_context(const CopyStep& step, CopyOpera
     }
     const Tree context = co_await scan_context(session_, step, source);
     if (step.parents) {
-      operation.copy_with_parents(context, source, step.destination, excludes);
+      explained(*session_.context, source, [&] { operation.copy_with_parents(context, source, step.destination, excludes); });
       continue;
     }
-    for (const auto& match : expand_source(context, source)) {
+    const auto matches = explained(*session_.context, source, [&] { return expand_source(context, source); });
+    for (const auto& match : matches) {
       bool unpacked = false;
       if (step.is_add && step.unpack.value_or(true)) {
         unpacked = co_await unpack(operation, *context.find(match.path), source, step.destination);

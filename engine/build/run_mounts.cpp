@@ -174,7 +174,10 @@ Task<StageRunner::Steps::Mounts::From> StageRunner::Steps::Mounts::find_source(c
     if (!node || node->type == FileType::symlink) from.tree = co_await session_.context->scan(session_.runtime, "");
   }
   from.path = resolve_in_tree(from.tree, wanted);
-  if (!from.tree.find(from.path)) throw io::Error(io::ErrorKind::context, fmt::format("\"/{}\": not found", wanted));
+  if (!from.tree.find(from.path)) {
+    const std::string reason = mount.from ? "" : session_.context->why_missing(wanted);
+    throw io::Error(io::ErrorKind::context, fmt::format("\"/{}\": not found{}", wanted, reason));
+  }
   if (!mount.from && !in_place()) {
     const io::UniqueFd directory(open(session_.context->directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const uid_t owner = session_.sandbox->all_ids ? 0 : geteuid();

@@ -1,6 +1,8 @@
 #include "engine/context/context.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -59,6 +61,19 @@ io::Task<Tree> Context::scan(io::Runtime& runtime, std::string path) {
     path = std::move(resolved);
   }
   co_return tree_;
+}
+
+std::string Context::why_missing(const std::string& path) const {
+  const int directory = content_->directory.get();
+  struct stat status{};
+  if (fstatat(directory, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return "";
+  if (ignored(path)) return " (it is there, and the ignore file leaves it out)";
+  if (S_ISSOCK(status.st_mode)) return " (it is a socket, which no layer can hold)";
+  std::string target(4096, '\0');
+  const ssize_t length = readlinkat(directory, path.c_str(), target.data(), target.size());
+  if (length < 0) return "";
+  target.resize(static_cast<std::size_t>(length));
+  return fmt::format(" (it is a link to {}, which the context does not have)", target);
 }
 
 io::Task<void> Context::scan_below(io::Runtime& runtime, std::string path) {

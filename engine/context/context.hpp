@@ -41,6 +41,9 @@ class Context {
   const std::string& directory() const noexcept { return directory_; }
   // Does the ignore file leave this path out?
   bool ignored(std::string_view path) const { return ignore_.ignored(path); }
+  // What to say of a path (cleaned, relative) that the context has not, though something of that name is on disk: " (why)", or
+  // nothing.
+  std::string why_missing(const std::string& path) const;
 
  private:
   Context() = default;
