@@ -45,7 +45,9 @@ ResolvedStage StageResolver::resolve() {
 void StageResolver::prepare_config() {
   auto& config = result_.config;
   if (!config.env_value("PATH")) config.set_env("PATH", default_path);
-  if (!config.working_dir.empty()) config.working_dir = absolute_path("/", config.working_dir, false);
+  if (!config.working_dir.empty() && !config.working_dir.starts_with('/')) {
+    config.working_dir = absolute_path("/", config.working_dir, false);
+  }
   if (stage_.base.is_outside() && !config.diff_ids.empty()) complete_history();
 }
 
