@@ -84,6 +84,19 @@ SyntaxError instruction_error(std::string_view name, std::string_view source, co
   return SyntaxError(fmt::format("{}:{}: {}\n{}", name, location.first_line, reason, source_excerpt(source, lines)), reason, lines);
 }
 
+SyntaxError word_error(std::string_view name, std::string_view source, const std::string& reason, std::string_view word,
+                       const Location& location) {
+  for (const std::string& wanted : {fmt::format("={}", word), std::string(word)}) {
+    for (int number = location.first_line; number <= location.last_line; ++number) {
+      const auto at = line_of(source, number).find(wanted);
+      if (at == std::string_view::npos || word.empty()) continue;
+      const int first = static_cast<int>(at + wanted.size() - word.size()) + 1;
+      return syntax_error(name, source, reason, {number, number, first, first + static_cast<int>(word.size()) - 1});
+    }
+  }
+  return instruction_error(name, source, reason, location);
+}
+
 io::Error error_at(std::string_view name, std::string_view source, const io::Error& error, const Location& location) {
   io::Error located(error.kind(), instruction_error(name, source, error.message(), location).message());
   return located.set_exit_code(error.exit_code());

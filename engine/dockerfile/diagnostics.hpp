@@ -21,6 +21,10 @@ SyntaxError syntax_error(std::string_view name, std::string_view source, const s
 // For an instruction that is well written and wrong all the same, as a whole: "NAME:7: reason" and its lines.
 SyntaxError instruction_error(std::string_view name, std::string_view source, const std::string& reason, const Location& location);
 
+// The same for a word of it, which is looked for in its lines; not found there (it was quoted, or it is a trigger's): the whole.
+SyntaxError word_error(std::string_view name, std::string_view source, const std::string& reason, std::string_view word,
+                       const Location& location);
+
 // An error that came while an instruction was looked at or carried out, in the same form; kind and exit code stay.
 io::Error error_at(std::string_view name, std::string_view source, const io::Error& error, const Location& location);
 

@@ -1,8 +1,24 @@
 #include "engine/dockerfile/history_text.hpp"
+#include "engine/dockerfile/words.hpp"
 #include "engine/plan/path.hpp"
 #include "engine/plan/stage_resolver.hpp"
+#include "engine/steps/mode.hpp"
+#include "io/base/error.hpp"
 
 namespace kiln::engine {
+
+namespace {
+
+// `written` is where it stands. Not only when the step's turn has come: that may be late.
+void check_mode(const std::string& mode, const std::string& written) {
+  try {
+    const ModeChange change(mode);
+  } catch (const io::Error& error) {
+    throw dockerfile::WordError(error.message(), written);
+  }
+}
+
+}  // namespace
 
 void StageResolver::apply(const dockerfile::Copy& copy) {
   CopyStep step;
@@ -16,7 +32,10 @@ void StageResolver::apply(const dockerfile::Copy& copy) {
   const std::string destination = expand(copy.destination);
   step.destination = absolute_path(directory(), destination);
   if (copy.chown) step.chown = expand(*copy.chown);
-  if (copy.chmod) step.chmod = expand(*copy.chmod);
+  if (copy.chmod) {
+    step.chmod = expand(*copy.chmod);
+    check_mode(*step.chmod, *copy.chmod);
+  }
   step.excludes = copy.excludes;
   step.link = copy.link;
   step.parents = copy.parents;

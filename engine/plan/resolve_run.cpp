@@ -5,6 +5,7 @@
 
 #include "engine/dockerfile/history_text.hpp"
 #include "engine/dockerfile/text.hpp"
+#include "engine/dockerfile/words.hpp"
 #include "engine/plan/stage_resolver.hpp"
 #include "io/base/error.hpp"
 
@@ -21,14 +22,14 @@ bool is_proxy_name(const std::string& name) {
 
 void refuse_run_flags(const dockerfile::Run& run) {
   if (run.network && *run.network != "default" && *run.network != "none" && *run.network != "host") {
-    throw io::Error(io::ErrorKind::dockerfile, fmt::format("invalid network mode: {}", *run.network));
+    throw dockerfile::WordError(fmt::format("invalid network mode: {}", *run.network), *run.network);
   }
   if (run.security == "insecure") {
     throw io::Error(io::ErrorKind::unsupported,
                     "RUN --security=insecure cannot be honoured: a build in a pod has no privileges to give to a command");
   }
   if (run.security && *run.security != "sandbox") {
-    throw io::Error(io::ErrorKind::dockerfile, fmt::format("security mode \"{}\" is not valid", *run.security));
+    throw dockerfile::WordError(fmt::format("security mode \"{}\" is not valid", *run.security), *run.security);
   }
   if (!run.devices.empty()) {
     throw io::Error(
@@ -60,7 +61,11 @@ std::vector<std::string> StageResolver::words_of(const dockerfile::CommandLine& 
 std::vector<RunMount> StageResolver::mounts_of(const dockerfile::Run& run) const {
   std::vector<Mount> mounts;
   for (const auto& text : run.mounts) {
-    mounts.push_back(parse_mount(text, [this](const std::string& word) { return expand(word); }));
+    try {
+      mounts.push_back(parse_mount(text, [this](const std::string& word) { return expand(word); }));
+    } catch (const io::Error& error) {
+      throw dockerfile::WordError(error.message(), text);
+    }
   }
   place_mounts(mounts, directory());
   std::vector<RunMount> resolved;

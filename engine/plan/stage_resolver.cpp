@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/dockerfile/diagnostics.hpp"
+#include "engine/dockerfile/words.hpp"
 #include "engine/plan/path.hpp"
 #include "io/base/error.hpp"
 
@@ -74,6 +75,9 @@ template <class Body>
 void StageResolver::at(const dockerfile::Location& location, const std::string& what, Body body) {
   try {
     body();
+  } catch (const dockerfile::WordError& error) {
+    const std::string reason = what.empty() ? error.message() : fmt::format("{}: {}", what, error.message());
+    throw dockerfile::word_error(file_name_, plan_.file.source, reason, what.empty() ? error.word() : "", location);
   } catch (io::Error& error) {
     if (!what.empty()) error.add_context(what);
     throw dockerfile::error_at(file_name_, plan_.file.source, error, location);
