@@ -119,13 +119,14 @@ bool DiskReader::read(const std::string& path, DiskVisitor& visitor, std::vector
   const bool ask = keep_.below(path);
   visitor.enter(path);
   const auto visit = [&](const io::DirectoryName& name) {
-    if (name.type == DT_SOCK || (ask && keep_.covers(join_path(path, name.text)))) return;
+    if (ask && keep_.covers(join_path(path, name.text))) return;
+    if (name.type == DT_SOCK) return visitor.socket(name.text);
     struct stat status{};
     if (fstatat(number, name.text.data(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) return;
       io::throw_errno(errno, fmt::format("reading the state of '/{}'", join_path(path, name.text)));
     }
-    if (S_ISSOCK(status.st_mode)) return;
+    if (S_ISSOCK(status.st_mode)) return visitor.socket(name.text);
     visitor.entry(name.text, status);
     if (S_ISDIR(status.st_mode)) below.push_back(join_path(path, name.text));
   };

@@ -32,13 +32,14 @@ DiskEntry disk_entry(std::string path, const struct stat& status);
 // "a" and "b" -> "a/b"; the root is "".
 std::string join_path(std::string_view directory, std::string_view name);
 
-// What one thread does with what it finds; calls come for one directory after the other. Protected paths and sockets, which
-// have no place in a layer, are not visited.
+// What one thread does with what it finds; calls come for one directory after the other. Protected paths are not visited; a
+// socket has no place in a layer: it is no entry.
 class DiskVisitor {
  public:
   virtual ~DiskVisitor() = default;
   virtual void enter(const std::string& directory) = 0;  // "" is the root
   virtual void entry(std::string_view name, const struct stat& status) = 0;
+  virtual void socket(std::string_view /*name*/) {}
   virtual void leave(int directory) = 0;  // all names are known; the open directory
 };
 

@@ -39,6 +39,14 @@ class UpperVisitor final : public DiskVisitor {
     }
   }
 
+  // In the place of something: that is gone.
+  void socket(std::string_view name) override {
+    const std::size_t number = view_.position(name);
+    if (number >= view_.count()) return;
+    seen_[number] = true;
+    removed.push_back(join_path(directory_, name));
+  }
+
   // An opaque directory has nothing of what was in it before.
   void leave(int directory) override {
     if (directory_.empty() || !is_opaque(directory)) return;

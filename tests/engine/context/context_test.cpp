@@ -83,6 +83,20 @@ TEST(Context, ScansWhatIsAskedFor) {
   EXPECT_EQ(tree.find("x")->mode, 0701U);  // the directories above are the real ones
 }
 
+TEST(Context, SaysWhyWhatIsThereIsMissing) {
+  const Directory directory;
+  directory.file("ignored/file");
+  directory.file("kept");
+  fs::create_symlink("../../etc/passwd", fs::path(directory.path) / "outside");
+  mknod((directory.path + "/socket").c_str(), S_IFSOCK | 0600, 0);
+  const Context context(directory.path, IgnoreMatcher::parse("ignored"));
+  EXPECT_EQ(context.why_missing("ignored/file"), " (it is there, and the ignore file leaves it out)");
+  EXPECT_EQ(context.why_missing("outside"), " (it is a link to ../../etc/passwd, which the context does not have)");
+  EXPECT_EQ(context.why_missing("socket"), " (it is a socket, which no layer can hold)");
+  EXPECT_EQ(context.why_missing("kept"), "");
+  EXPECT_EQ(context.why_missing("nowhere"), "");
+}
+
 // Many directories: on threads the result is the same.
 TEST(Context, ManyDirectories) {
   const Directory directory;

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,6 +47,15 @@ void write_mapped_and_die(const char* path) {
   must(waitpid(child, nullptr, 0) == child);
 }
 
+void bind_socket(const char* path) {
+  const int file = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, path);
+  must(bind(file, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  close(file);
+}
+
 struct Case {
   const char* name;
   std::function<void()> program;
@@ -80,6 +91,19 @@ std::vector<Case> cases() {
       {"DirectoryForFile", script("rm top; mkdir top; printf X > top/in"), "+ top 755 directory\n+ top/in 644 'X'\n"},
       {"DirectoryMadeAnew", script("rm -r dir/deep; mkdir dir/deep; printf X > dir/deep/new"),
        "+ dir 755 directory\n+ dir/deep 755 directory\n+ dir/deep/new 644 'X'\n- dir/deep/three\n"},
+      {"SocketForFile",
+       [] {
+         shell("rm dir/one");
+         bind_socket("dir/one");
+         bind_socket("dir/new");
+       },
+       "+ dir 755 directory\n- dir/one\n"},
+      {"SocketForDirectory",
+       [] {
+         shell("rm -r dir/deep");
+         bind_socket("dir/deep");
+       },
+       "+ dir 755 directory\n- dir/deep\n"},
       {"LinkForLink", script("ln -sfn other link"), "+ link 777 -> other\n"},
       {"Mapped", [] { write_mapped("dir/one"); }, "+ dir/one 644 'Xext of dir/one'\n"},
       {"MappedAndKilled", [] { write_mapped_and_die("dir/one"); }, "+ dir/one 644 'Xext of dir/one'\n"},
