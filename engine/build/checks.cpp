@@ -1,11 +1,28 @@
 #include "engine/build/checks.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <spdlog/spdlog.h>
 
 #include "engine/dockerfile/directives.hpp"
 #include "engine/dockerfile/lint.hpp"
 
 namespace kiln::engine {
+
+namespace {
+
+// Arguments that BuildKit itself obeys and kiln does not: told, not swallowed.
+void warn_of_builder_arguments(const BuildRequest& request) {
+  constexpr std::array honoured = {"BUILDKIT_SYNTAX", "BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_SANDBOX_HOSTNAME",
+                                   "BUILDKIT_CACHE_MOUNT_NS"};
+  for (const auto& [name, value] : request.build_args) {
+    if (!name.starts_with("BUILDKIT_") || std::ranges::find(honoured, name) != honoured.end()) continue;
+    spdlog::warn("the build argument {} is an order to BuildKit, and does nothing here", name);
+  }
+}
+
+}  // namespace
 
 void check_frontend(const Session& session) {
   const auto& args = session.request.build_args;
@@ -15,6 +32,7 @@ void check_frontend(const Session& session) {
 
 void check_dockerfile(const Session& session, const std::map<std::size_t, const oci::ImageConfig*>& bases) {
   const Plan& plan = session.plan;
+  warn_of_builder_arguments(session.request);
   dockerfile::LintOptions options;
   options.build_args = plan.options.build_args;
   options.config = dockerfile::lint_config(plan.file, options.build_args);

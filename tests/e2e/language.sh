@@ -56,6 +56,11 @@ check "a variable that nobody sets" same "$(grep -o 'UndefinedVar.*' log)" "Unde
 kiln --insecure --platform linux/arm64 <<< "# check=error=true"$'\n'"FROM $REGISTRY/arm"$'\nCOPY hello $HOMEDIR/$NOWHERE' || true
 check "error=true" fails "lint violation found for rules: UndefinedVar"
 
+# -- arguments for the builder -----------------------------------------------------------------------------------------
+kiln --build-arg BUILDKIT_INLINE_CACHE=1 --build-arg BUILDKIT_SANDBOX_HOSTNAME=x <<< 'FROM scratch'
+check "an argument that only BuildKit obeys is told" same "$(grep -o 'the build argument.*' log)" \
+  'the build argument BUILDKIT_INLINE_CACHE is an order to BuildKit, and does nothing here'
+
 # -- named contexts ----------------------------------------------------------------------------------------------------
 busybox_tar "$WORK/base.tar"
 mkdir root
