@@ -42,18 +42,13 @@ class FetchCollector {
     outcome.config = scratch_config(plan_.options.platform);
     outcome.base_known = stage.base.kind == Source::Kind::scratch;
     if (stage.base.kind == Source::Kind::stage) outcome = *stages_[static_cast<std::size_t>(stage.base.stage)];
-    std::optional<ResolvedStage> resolved;
-    try {
-      resolved = resolve_stage(plan_, stage, file_name_, {outcome.config, outcome.args, ""});
-    } catch (const io::Error& error) {
-      if (outcome.base_known) throw;
-      fetches_.notes.push_back(fmt::format("stage {}: without its base: {}", stage.name, error.message()));
+    ResolvedStage resolved = resolve_stage(plan_, stage, file_name_, {outcome.config, outcome.args, "", outcome.base_known});
+    for (const auto& reason : resolved.left_out) {
+      fetches_.notes.push_back(fmt::format("stage {}: without its base: {}", stage.name, reason));
     }
-    if (resolved) {
-      for (const auto& step : resolved->steps) add_step(step);
-      outcome.config = std::move(resolved->config);
-      outcome.args = std::move(resolved->args);
-    }
+    for (const auto& step : resolved.steps) add_step(step);
+    outcome.config = std::move(resolved.config);
+    outcome.args = std::move(resolved.args);
     stages_[static_cast<std::size_t>(stage.index)] = std::move(outcome);
   }
 

@@ -22,7 +22,8 @@ struct Fetches {
 };
 
 // Of the stages that are needed. Nothing is asked for: the environment and the ONBUILD triggers of base images are not known, and
-// a variable that would come from there is empty. Errors: io::Error(dockerfile) as resolve_stage.
+// a variable that would come from there is empty. Errors: io::Error(dockerfile) as resolve_stage, for what fails whatever a base
+// has.
 Fetches find_fetches(const Plan& plan, const std::string& file_name);
 
 std::string_view name_of(Fetch::Kind kind);

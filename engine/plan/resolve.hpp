@@ -68,6 +68,7 @@ struct ResolvedStage {
   oci::ImageConfig config;                 // of the result; diff ids of the base only, history with this stage's entries
   std::vector<dockerfile::KeyValue> args;  // declared, with their values: stages built on this one inherit them
   bool runs = false;                       // has a RUN
+  std::vector<std::string> left_out;       // without a known base: errors that it might prevent; their instructions are not done
 };
 
 struct StageInput {
@@ -75,6 +76,7 @@ struct StageInput {
   std::vector<dockerfile::KeyValue> inherited_args;  // of a stage that this one is built on
   // RFC 3339 text for new history entries; empty: each takes the time of a layer when all of them are there.
   std::string created;
+  bool base_known = true;  // else `base` stands in for it: variables may have values, and the directory is another
 };
 
 // Errors: io::Error(dockerfile or unsupported) with the Dockerfile's name and line.

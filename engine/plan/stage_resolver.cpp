@@ -13,7 +13,7 @@
 namespace kiln::engine {
 
 StageResolver::StageResolver(const Plan& plan, const PlannedStage& stage, const std::string& file_name, StageInput input)
-    : plan_(plan), stage_(stage), file_name_(file_name), created_(std::move(input.created)) {
+    : plan_(plan), stage_(stage), file_name_(file_name), created_(std::move(input.created)), base_known_(input.base_known) {
   result_.config = std::move(input.base);
   args_ = std::move(input.inherited_args);
   // The image's Env is set again at the start of a stage, over arguments that hid it in the one before.
@@ -31,20 +31,34 @@ ResolvedStage StageResolver::resolve() {
   const std::vector<std::string> triggers = std::exchange(result_.config.on_build, {});
   for (const auto& text : triggers) {
     const auto what = fmt::format("ONBUILD trigger of the base ({})", text.substr(0, text.find('\n')));
-    at(stage_.text->from.location, what, [&] {
+    const auto pull = [&] {
       // A trigger is a file of its own, without the directives of this one.
       dockerfile::Instruction instruction = dockerfile::parse_trigger(text, '\\');
       instruction.location = stage_.text->from.location;
       apply_any(instruction);
-    });
+    };
+    unless_unknown(text, [&] { at(stage_.text->from.location, what, pull); });
   }
-  for (const auto& instruction : stage_.text->instructions) at(instruction.location, "", [&] { apply_any(instruction); });
+  for (const auto& instruction : stage_.text->instructions) {
+    unless_unknown(instruction.original, [&] { at(instruction.location, "", [&] { apply_any(instruction); }); });
+  }
   result_.args = std::move(args_);
   return std::move(result_);
 }
 
+template <class Body>
+void StageResolver::unless_unknown(const std::string& text, Body body) {
+  try {
+    body();
+  } catch (const io::Error& error) {
+    if (base_known_ || text.find('$') == std::string::npos) throw;
+    result_.left_out.push_back(error.message());
+  }
+}
+
 void StageResolver::prepare_config() {
   auto& config = result_.config;
+  if (!base_known_ && stage_.base.is_outside()) config.working_dir = "/directory-of-the-base";
   if (!config.env_value("PATH")) config.set_env("PATH", default_path);
   if (!config.working_dir.empty() && !config.working_dir.starts_with('/')) {
     config.working_dir = absolute_path("/", config.working_dir, false);

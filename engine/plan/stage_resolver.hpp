@@ -26,6 +26,9 @@ class StageResolver {
   template <class Body>
   void at(const dockerfile::Location& location, const std::string& what, Body body);
   void apply_any(const dockerfile::Instruction& instruction);
+  // Leaves out what fails and might not, were the base known.
+  template <class Body>
+  void unless_unknown(const std::string& text, Body body);
 
   // -- variables
   std::optional<std::string> lookup(std::string_view name) const;
@@ -76,6 +79,7 @@ class StageResolver {
   const PlannedStage& stage_;
   const std::string& file_name_;
   std::string created_;
+  bool base_known_;
   ResolvedStage result_;
   const dockerfile::Instruction* current_ = nullptr;
   std::vector<dockerfile::KeyValue> args_;  // in the order of declaration, each name once

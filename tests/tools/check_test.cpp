@@ -66,6 +66,13 @@ TEST_F(CheckCommand, FailsWhereABuildWould) {
   EXPECT_TRUE(run({directory_}).starts_with("ERROR: Dockerfile:2:1-3: unknown instruction: RNU"));
   write("Dockerfile", "# syntax=other/frontend\nFROM a\n");
   EXPECT_NE(run({directory_}).find("other/frontend"), std::string::npos);
+  write("Dockerfile", "FROM a\nRUN --network=bridge x\n");
+  EXPECT_TRUE(run({directory_}).starts_with("ERROR: Dockerfile:2:15-20: invalid network mode: bridge"));
+  write("Dockerfile", "FROM scratch\nSTOPSIGNAL $SIGNAL\n");
+  EXPECT_EQ(run({directory_}).back(), '1');
+  // What the base may know is not held against a file.
+  write("Dockerfile", "FROM a\nSTOPSIGNAL $SIGNAL\nRUN --mount=target=. true\n");
+  EXPECT_EQ(run({directory_}).back(), '0');
   write("Dockerfile", "FROM a\n");
   const std::string target = run({"--target=nope", directory_});
   EXPECT_NE(target.find("target stage \"nope\" could not be found"), std::string::npos) << target;

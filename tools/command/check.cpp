@@ -10,6 +10,7 @@
 #include "engine/context/context.hpp"
 #include "engine/dockerfile/diagnostics.hpp"
 #include "engine/dockerfile/lint.hpp"
+#include "engine/plan/fetches.hpp"
 #include "engine/plan/plan.hpp"
 #include "tools/command/dockerfile_input.hpp"
 #include "tools/command/flags.hpp"
@@ -48,7 +49,8 @@ void examine(Check& check) {
   options.target = input.options.target;
   if (!input.context.empty()) options.ignored = engine::ignored_sources(engine::load_ignore_file(input.path, input.context));
   check.findings = dockerfile::lint(file, options);
-  engine::make_plan(file, input.name, input.options);
+  const engine::Plan plan = engine::make_plan(file, input.name, input.options);
+  engine::find_fetches(plan, input.name);  // what else a build would fail with, as far as it can be known without one
   dockerfile::check_findings(check.findings, options.config);
 }
 
