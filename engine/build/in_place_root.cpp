@@ -32,7 +32,7 @@ std::set<std::string> given_paths(const BuildRequest& request) {
     paths.insert(std::string(home) + "/.docker/config.json");
   }
   if (const char* docker = std::getenv("DOCKER_CONFIG"); docker && *docker == '/')
-    paths.insert(std::string(docker) + "/config.json");
+    paths.insert(std::filesystem::path(docker) / "config.json");
   return paths;
 }
 

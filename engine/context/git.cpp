@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "engine/context/git_program.hpp"
+#include "engine/dockerfile/text.hpp"
 #include "io/base/error.hpp"
 #include "io/http/url.hpp"
 #include "io/http/wire.hpp"
@@ -28,7 +29,7 @@ std::string variable(const char* name) {
 
 bool says_yes(const RemoteContext& context, const std::string& key) {
   const auto option = context.git_options.find(key);
-  return option != context.git_options.end() && option->second == "true";
+  return option != context.git_options.end() && dockerfile::parse_boolean(option->second).value_or(false);
 }
 
 std::vector<std::string> git_environment(const RemoteContext& context) {
@@ -117,7 +118,7 @@ GitPlace parse_git_context(const std::string& context) {
 void check_git_option(const std::string& key, const std::string& value) {
   constexpr auto booleans = std::to_array<std::string_view>({"single-branch", "recurse-submodules", "insecure-skip-tls"});
   if (std::find(booleans.begin(), booleans.end(), key) != booleans.end()) {
-    if (value == "true" || value == "false") return;
+    if (dockerfile::parse_boolean(value)) return;
     throw io::Error(io::ErrorKind::usage, fmt::format("--git={}={}: it is true or false", key, value));
   }
   unsigned depth = 0;

@@ -1,6 +1,4 @@
 // The rules' texts, and which of them are wanted.
-#include <algorithm>
-#include <array>
 #include <cctype>
 
 #include <fmt/format.h>
@@ -23,12 +21,8 @@ std::set<std::string> names_of(std::string_view list) {
   return names;
 }
 
-// Go's strconv.ParseBool.
 bool parse_bool(std::string_view value, std::string_view option) {
-  constexpr std::array yes = {"1", "t", "T", "TRUE", "true", "True"};
-  constexpr std::array no = {"0", "f", "F", "FALSE", "false", "False"};
-  if (std::find(yes.begin(), yes.end(), value) != yes.end()) return true;
-  if (std::find(no.begin(), no.end(), value) != no.end()) return false;
+  if (const auto parsed = parse_boolean(value)) return *parsed;
   fail(fmt::format("failed to parse check option {}: {} is neither true nor false", go_quoted(option), go_quoted(value)));
 }
 

@@ -26,8 +26,12 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  return nearest(word, candidates, std::clamp<std::size_t>(word.size() / 2, 1, 2));
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates, std::size_t farthest) {
   const std::string* best = nullptr;
-  std::size_t best_distance = std::clamp<std::size_t>(word.size() / 2, 1, 2) + 1;
+  std::size_t best_distance = farthest + 1;
   for (const auto& candidate : candidates) {
     const std::size_t away = distance(word, candidate);
     if (away == 0) return "";

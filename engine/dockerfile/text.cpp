@@ -76,6 +76,16 @@ std::string upper(std::string_view text) {
   return changed(text, [](unsigned char c) { return std::toupper(c); });
 }
 
+std::optional<bool> parse_boolean(std::string_view text) {
+  for (const std::string_view yes : {"true", "1", "t", "T", "TRUE", "True"}) {
+    if (text == yes) return true;
+  }
+  for (const std::string_view no : {"false", "0", "f", "F", "FALSE", "False"}) {
+    if (text == no) return false;
+  }
+  return std::nullopt;
+}
+
 std::size_t rune_length(std::string_view text) { return std::max<std::size_t>(decode(text).length, 1); }
 
 bool is_utf8(std::string_view text) {

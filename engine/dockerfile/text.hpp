@@ -1,6 +1,7 @@
-// Small rules about text that the Dockerfile language takes from Go: Unicode blanks, runes, %q.
+// Small rules about text that the Dockerfile language takes from Go: Unicode blanks, runes, booleans, %q.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ std::size_t rune_length(std::string_view text);
 
 // No overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
+
+// As Go's strconv.ParseBool reads it; nothing: it is neither true nor false.
+std::optional<bool> parse_boolean(std::string_view text);
 
 // As Go's %q writes it, quotes included.
 std::string go_quoted(std::string_view text);

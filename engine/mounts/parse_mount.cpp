@@ -28,12 +28,9 @@ std::vector<dockerfile::CsvField> fields_of(const std::string& text) {
 }
 
 bool parse_bool(const std::string& key, const std::string& value) {
-  static const std::map<std::string, bool> values = {{"1", true},    {"t", true},      {"T", true},      {"TRUE", true},
-                                                     {"true", true}, {"True", true},   {"0", false},     {"f", false},
-                                                     {"F", false},   {"FALSE", false}, {"false", false}, {"False", false}};
-  const auto found = values.find(value);
-  if (found == values.end()) fail("invalid value for {}: {}", key, value);
-  return found->second;
+  const auto parsed = dockerfile::parse_boolean(value);
+  if (!parsed) fail("invalid value for {}: {}", key, value);
+  return *parsed;
 }
 
 std::uint32_t parse_number(const std::string& key, const std::string& value, int base) {

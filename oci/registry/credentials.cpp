@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -87,16 +88,16 @@ std::string variable(const char* name) {
 
 std::vector<std::string> config_files() {
   std::vector<std::string> files;
-  const auto add = [&](const std::string& base, const std::string& rest) {
-    if (!base.empty()) files.push_back(base + rest);
+  const auto add = [&](const std::filesystem::path& base, const char* rest) {
+    if (!base.empty()) files.push_back(base / rest);
   };
-  add(variable("DOCKER_CONFIG"), "/config.json");
-  add(variable("HOME"), "/.docker/config.json");
-  add(variable("REGISTRY_AUTH_FILE"), "");
-  add(variable("XDG_RUNTIME_DIR"), "/containers/auth.json");
-  const std::string home = variable("HOME");
-  add(variable("XDG_CONFIG_HOME").empty() ? (home.empty() ? "" : home + "/.config") : variable("XDG_CONFIG_HOME"),
-      "/containers/auth.json");
+  const std::filesystem::path home = variable("HOME");
+  add(variable("DOCKER_CONFIG"), "config.json");
+  add(home, ".docker/config.json");
+  if (std::string file = variable("REGISTRY_AUTH_FILE"); !file.empty()) files.push_back(std::move(file));
+  add(variable("XDG_RUNTIME_DIR"), "containers/auth.json");
+  const std::string config = variable("XDG_CONFIG_HOME");
+  add(config.empty() && !home.empty() ? home / ".config" : std::filesystem::path(config), "containers/auth.json");
   return files;
 }
 

@@ -89,6 +89,10 @@ TEST(Flags, NumbersArgumentsAndWarnings) {
 TEST(Flags, Errors) {
   const std::vector<std::pair<Texts, std::string>> cases = {
       {{"--nmae=x"}, "unknown flag: --nmae (did you mean --name?)"},
+      {{"--newNme=x"}, "unknown flag: --newNme (did you mean --new-name?)"},
+      {{"--cou"}, "unknown flag: --cou (did you mean --count?)"},
+      {{"--ne"}, "unknown flag: --ne (did you mean --new-name?)"},
+      {{"--quite-another"}, "unknown flag: --quite-another; --help lists those that there are"},
       {{"-x"}, "unknown shorthand flag: 'x' in -x"},
       {{"-axb"}, "unknown shorthand flag: 'x' in -axb"},
       {{"--name"}, "flag needs an argument: --name"},

@@ -1,14 +1,18 @@
 #include "tools/command/executor.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/cache/store.hpp"
 #include "io/base/error.hpp"
 #include "tools/command/executor_flags.hpp"
 #include "tools/command/explain.hpp"
@@ -31,6 +35,20 @@ bool switched(const ParsedFlags& flags, const char* flag, const char* variable) 
   return value && *value ? parse_boolean(variable, value) : flags.boolean(flag);
 }
 
+// A directory that was not asked for may be missing: a Dockerfile that copies nothing needs none.
+std::string local_context(const ParsedFlags& flags, const std::string& path) {
+  const std::string directory = absolute_path(path);
+  struct stat status{};
+  if (stat(directory.c_str(), &status) != 0) {
+    if (!flags.given("context") && errno == ENOENT) return "";
+    throw io::Error(io::ErrorKind::usage, fmt::format("--context={}: {}", flags.text("context"), std::strerror(errno)));
+  }
+  if (!S_ISDIR(status.st_mode)) {
+    throw io::Error(io::ErrorKind::usage, fmt::format("--context={}: it is no directory; an archive is given as tar://PATH", path));
+  }
+  return directory;
+}
+
 // A directory is looked into at once; what has to be fetched waits until the build runs.
 void resolve_context(ExecutorCommand& command, const ParsedFlags& flags) {
   engine::BuildRequest& request = command.request;
@@ -41,22 +59,29 @@ void resolve_context(ExecutorCommand& command, const ParsedFlags& flags) {
     }
     path = bucket.find("://") == std::string::npos ? "gs://" + bucket : bucket;
   }
+  if (path.empty()) throw io::Error(io::ErrorKind::usage, "--context is empty: name a directory or a URL, or a --bucket");
   const std::string below = flags.text("context-sub-path");
   command.run.dockerfile = flags.text("dockerfile");
+  std::map<std::string, std::string> git_options;
+  for (const auto& text : flags.list("git")) {
+    const auto [key, value] = parse_pair("--git", text);
+    engine::check_git_option(key, value);
+    git_options[key] = value;
+  }
   if (engine::is_remote_context(path)) {
-    command.run.context = engine::RemoteContext{path, below, {}};
-    for (const auto& text : flags.list("git")) {
-      const auto [key, value] = parse_pair("--git", text);
-      engine::check_git_option(key, value);
-      command.run.context->git_options[key] = value;
-    }
+    command.run.context = engine::RemoteContext{path, below, std::move(git_options)};
     return;
   }
   if (path.starts_with("dir://")) {
     path.erase(0, 6);
     if (!below.empty()) path += "/" + below;
+  } else if (!below.empty()) {
+    command.warnings.push_back(
+        fmt::format("--context-sub-path={} has no effect, as with Kaniko, on a --context without a scheme: "
+                    "write dir://{}",
+                    below, path));
   }
-  request.context_directory = fs::absolute(path).lexically_normal();
+  request.context_directory = local_context(flags, path);
   if (command.run.dockerfile.find("://") != std::string::npos) return;
   request.dockerfile_path = find_dockerfile(std::exchange(command.run.dockerfile, {}), request.context_directory);
 }
@@ -68,7 +93,7 @@ void resolve_input(ExecutorCommand& command, const ParsedFlags& flags) {
   for (const auto& text : flags.list("build-context")) add_named_context(request, text);
   for (const auto& text : flags.list("secret")) add_secret(request, text);
   for (const auto& text : flags.list("ssh")) add_ssh_agent(request, text);
-  if (flags.given("cache-dir")) request.cache_mounts_directory = fs::absolute(flags.text("cache-dir") + "/kiln-cache-mounts");
+  if (flags.given("cache-dir")) request.cache_mounts_directory = absolute_path(flags.text("cache-dir") + "/kiln-cache-mounts");
   request.more_targets = flags.list("target");
   if (!request.more_targets.empty()) {
     request.target = std::move(request.more_targets.front());
@@ -79,13 +104,13 @@ void resolve_input(ExecutorCommand& command, const ParsedFlags& flags) {
 }
 
 void resolve_output(engine::BuildRequest& request, const ParsedFlags& flags) {
-  request.destinations = flags.list("destination");
+  resolve_destinations(request, flags);
   request.dry_run = flags.boolean("dryrun");
   request.push = !request.dry_run && !switched(flags, "no-push", "KANIKO_NO_PUSH");
-  request.tar_path = flags.text("tar-path");
-  request.oci_layout_path = flags.text("oci-layout-path");
+  request.tar_path = absolute_path(flags.text("tar-path"));
+  request.oci_layout_path = absolute_path(flags.text("oci-layout-path"));
   resolve_digest_files(request, flags);
-  if (const char* output = std::getenv("BUILDER_OUTPUT"); output && request.push) request.builder_output = output;
+  if (const char* output = std::getenv("BUILDER_OUTPUT"); output && request.push) request.builder_output = absolute_path(output);
   for (const auto& text : flags.list("label"))
     request.labels.insert_or_assign(parse_pair("--label", text).first, parse_pair("--label", text).second);
   for (const auto& text : flags.list("annotation")) {
@@ -132,7 +157,7 @@ void resolve_how(engine::BuildRequest& request, const ParsedFlags& flags) {
   request.force = flags.boolean("force");
   request.materialize = flags.boolean("materialize");
   if (request.materialize) require_in_place(request);
-  request.work_directory = flags.text("work-dir");
+  request.work_directory = absolute_path(flags.text("work-dir"));
   const char* print = std::getenv("KANIKO_PRINT_PLAN");
   request.print_plan = print && *print && parse_boolean("KANIKO_PRINT_PLAN", print);
 }
@@ -142,6 +167,7 @@ void resolve_cache(ExecutorCommand& command, const ParsedFlags& flags) {
   engine::CacheSettings& cache = request.cache;
   cache.enabled = flags.boolean("cache");
   cache.repository = flags.text("cache-repo");
+  if (const auto layout = engine::layout_directory(cache.repository)) cache.repository = "oci:" + *layout;
   cache.run_layers = flags.boolean("cache-run-layers");
   cache.write = !flags.boolean("no-push-cache");
   if (cache.enabled && cache.repository.empty() && request.destinations.empty()) {
@@ -160,7 +186,7 @@ void resolve_cache(ExecutorCommand& command, const ParsedFlags& flags) {
   cache.limit = parse_size("--cache-limit", flags.text("cache-limit"));
   const std::string directory = flags.text("cache-dir");
   if (!cache.enabled || directory.empty()) return;
-  cache.directory = fs::absolute(directory).lexically_normal();
+  cache.directory = absolute_path(directory);
   // The default's path is not made.
   if (flags.given("cache-dir") || fs::is_directory(cache.directory)) cache.file_memory = cache.directory + "/kiln-context-files";
 }
@@ -195,7 +221,7 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
   resolve_cache(command, flags);
   resolve_cache_mounts(command.request, flags);
   resolve_registries(command.request.registries, flags);
-  command.run.trace_file = flags.text("trace-file");
+  command.run.trace_file = absolute_path(flags.text("trace-file"));
   command.run.memory_budget = parse_size("--memory-budget", flags.text("memory-budget"));
   command.run.kaniko_directory = flags.text("kaniko-dir");
   return command;

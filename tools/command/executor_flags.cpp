@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/dockerfile/suggest.hpp"
+#include "engine/dockerfile/text.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::tools {
@@ -51,7 +52,8 @@ constexpr auto flags = std::to_array<Flag>({
     {"materialize", 0, boolean, "false",
      "in place: leave all files of the image in /, also those of cached steps and of steps after the last RUN"},
     {"force", 0, boolean, "false", "build in place outside a container"},
-    {"kaniko-dir", 0, text, "", "where working files go (KANIKO_DIR); the program stays where it is"},
+    {"kaniko-dir", 0, text, "",
+     "where working files go, and .docker and ssl/certs are looked for (KANIKO_DIR); the program stays where it is"},
     {"dryrun", 0, boolean, "false", "print the plan to standard output and stop"},
     // What comes out
     {"destination", 'd', list, "", "image to push to"},
@@ -76,16 +78,17 @@ constexpr auto flags = std::to_array<Flag>({
     {"skip-push-permission-check", 0, boolean, "false", "do not check the right to push first"},
     {"upload-chunk-size", 0, text, "0", "kiln's own: send blobs in pieces of this size (k, m, g); 0: in one"},
     {"insecure", 0, boolean, "false", "allow plain http for pushing"},
-    {"skip-tls-verify", 0, boolean, "false", "do not check certificates"},
+    {"skip-tls-verify", 0, boolean, "false", "do not check certificates of registries"},
     {"image-download-retry", 0, integer, "0", "manifest requests tried again"},
     {"insecure-pull", 0, boolean, "false", "allow plain http for pulling"},
     {"insecure-registry", 0, list, "", "registry that may be reached by plain http"},
-    {"skip-tls-verify-pull", 0, boolean, "false", "do not check certificates when pulling"},
+    {"skip-tls-verify-pull", 0, boolean, "false", "do not check certificates of registries when pulling"},
     {"skip-tls-verify-registry", 0, list, "", "registry whose certificate is not checked"},
-    {"registry-certificate", 0, list, "", "host=/ca.pem"},
-    {"registry-client-cert", 0, list, "", "host=/cert.pem,/key.pem"},
+    {"registry-certificate", 0, list, "", "host=/ca.pem, for its token service and storage, too"},
+    {"registry-client-cert", 0, list, "", "host=/cert.pem,/key.pem, for these, too"},
     {"registry-map", 0, list, "", "registry=mirror[/prefix][;...] (KANIKO_REGISTRY_MAP adds)"},
-    {"registry-mirror", 0, list, "", "mirror of Docker Hub (KANIKO_REGISTRY_MIRROR adds)"},
+    {"registry-mirror", 0, list, "",
+     "mirror of Docker Hub, HOST[:PORT][/PREFIX]; after http:// it may be reached by plain http (KANIKO_REGISTRY_MIRROR adds)"},
     {"skip-default-registry-fallback", 0, boolean, "false", "fail when no mirror has the image"},
     {"credential-helpers", 0, list, "",
      "where to ask for logins after the files: env, google, ecr, acr, gitlab; unset: all; empty: none"},
@@ -158,6 +161,7 @@ constexpr auto variables = std::to_array<Variable>({
     {"UPSTREAM_CLIENT_TYPE", honoured, "added to the User-Agent of pushes"},
     {"BUILDER_OUTPUT", honoured, "`$BUILDER_OUTPUT/images` gets name and digest of what was pushed"},
     {"BENCHMARK_FILE, STACKLOG_PATH", needless, "profiles of another program"},
+    {"DOCKER_CREDENTIAL_GCR_CONFIG", needless, "what it is for is built in"},
 });
 
 constexpr auto switches = std::to_array<FeatureSwitch>({
@@ -207,11 +211,8 @@ constexpr auto switches = std::to_array<FeatureSwitch>({
 
 constexpr std::string_view switch_prefix = "FF_KANIKO_";
 
-// Go's ParseBool; what it cannot read leaves the fork's default.
-bool says_off(std::string_view value) {
-  constexpr auto no = std::to_array<std::string_view>({"false", "0", "f", "F", "FALSE", "False"});
-  return std::ranges::find(no, value) != no.end();
-}
+// What cannot be read leaves the fork's default.
+bool says_off(std::string_view value) { return engine::dockerfile::parse_boolean(value) == false; }
 
 void check_switch(std::string_view name, std::string_view value, std::vector<std::string>& warnings) {
   const auto known = std::ranges::find(switches, name.substr(switch_prefix.size()), &FeatureSwitch::name);
@@ -235,19 +236,17 @@ void check_variable(std::string_view name, std::string_view value, std::vector<s
   if (name == "KANIKO_TELEMETRY_ENDPOINT") warnings.push_back("KANIKO_TELEMETRY_ENDPOINT has no effect: kiln sends no telemetry");
 }
 
+// The flags from one to another.
+std::span<const Flag> section(std::string_view first, std::string_view last) {
+  return {std::ranges::find(flags, first, &Flag::name), std::ranges::find(flags, last, &Flag::name) + 1};
+}
+
 }  // namespace
 
 std::span<const Flag> executor_flags() { return flags; }
-std::span<const Flag> registry_flags() {
-  const auto first = std::ranges::find(flags, std::string_view("push-retry"), &Flag::name);
-  const auto last = std::ranges::find(flags, std::string_view("credential-helpers"), &Flag::name);
-  return {first, last + 1};
-}
-std::span<const Flag> pull_flags() {
-  const auto all = registry_flags();
-  return all.subspan(
-      static_cast<std::size_t>(std::ranges::find(all, std::string_view("image-download-retry"), &Flag::name) - all.begin()));
-}
+std::span<const Flag> registry_flags() { return section("push-retry", "credential-helpers"); }
+std::span<const Flag> pull_flags() { return section("image-download-retry", "credential-helpers"); }
+std::span<const Flag> log_flags() { return section("verbosity", "log-timestamp"); }
 std::span<const Variable> executor_variables() { return variables; }
 std::span<const FeatureSwitch> feature_switches() { return switches; }
 

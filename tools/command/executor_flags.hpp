@@ -14,6 +14,8 @@ std::span<const Flag> executor_flags();
 std::span<const Flag> registry_flags();
 // Those of these that say how images are pulled; the warmer has the same.
 std::span<const Flag> pull_flags();
+// Those that every command with a log has.
+std::span<const Flag> log_flags();
 
 struct Variable {
   std::string_view name;

@@ -8,6 +8,7 @@
 
 #include "engine/dockerfile/csv.hpp"
 #include "engine/dockerfile/suggest.hpp"
+#include "engine/dockerfile/text.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::tools {
@@ -37,13 +38,26 @@ const Flag* find_short(std::span<const Flag> table, char name) {
   return found == table.end() ? nullptr : &*found;
 }
 
-[[noreturn]] void unknown(std::span<const Flag> table, std::string_view name) {
-  std::vector<std::string> names = {"--help"};
+// The flag that somebody means who writes `name`: what is spelled nearly so, in its old spelling too, else what begins so.
+std::string meant(std::span<const Flag> table, std::string_view name) {
+  std::vector<std::string> names = {"help"};
+  std::string_view beginning;
   for (const auto& flag : table) {
-    if (!flag.hidden) names.push_back(fmt::format("--{}", flag.name));
+    if (flag.hidden) continue;
+    names.emplace_back(flag.name);
+    if (!flag.old_name.empty()) names.emplace_back(flag.old_name);
+    if (flag.name.starts_with(name) && (beginning.empty() || flag.name.size() < beginning.size())) beginning = flag.name;
   }
-  const std::string written = fmt::format("--{}", name);
-  usage(fmt::format("unknown flag: {}{}", written, engine::dockerfile::did_you_mean(written, names)));
+  const std::string nearest = engine::dockerfile::nearest(name, names, std::max<std::size_t>(1, name.size() / 3));
+  if (nearest.empty()) return std::string(beginning);
+  const Flag* flag = find_long(table, nearest);
+  return flag ? std::string(flag->name) : nearest;
+}
+
+[[noreturn]] void unknown(std::span<const Flag> table, std::string_view name) {
+  const std::string known = meant(table, name);
+  usage(fmt::format("unknown flag: --{}{}", name,
+                    known.empty() ? "; --help lists those that there are" : fmt::format(" (did you mean --{}?)", known)));
 }
 
 std::string_view value_name(ValueKind kind) {
@@ -239,12 +253,7 @@ std::vector<std::string> split_csv(const std::string& flag, const std::string& t
 }
 
 bool parse_boolean(std::string_view name, std::string_view text) {
-  for (const std::string_view yes : {"true", "1", "t", "T", "TRUE", "True"}) {
-    if (text == yes) return true;
-  }
-  for (const std::string_view no : {"false", "0", "f", "F", "FALSE", "False"}) {
-    if (text == no) return false;
-  }
+  if (const auto parsed = engine::dockerfile::parse_boolean(text)) return *parsed;
   usage(fmt::format("{}={}: it is true or false", name, text));
 }
 

@@ -96,11 +96,11 @@ void add_output(engine::BuildRequest& request, const std::string& text) {
   }
   if (output.destination.empty() || output.destination == "-") usage(fmt::format("--output={}: dest=PATH is missing", text));
   if (output.type == "docker") {
-    request.tar_path = output.destination;
+    request.tar_path = absolute_path(output.destination);
   } else if (output.type == "oci-layout" || !output.archive) {
-    request.oci_layout_path = output.destination;
+    request.oci_layout_path = absolute_path(output.destination);
   } else {
-    request.oci_archive_path = output.destination;
+    request.oci_archive_path = absolute_path(output.destination);
   }
 }
 
@@ -170,11 +170,11 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
     if (platform.find(',') != std::string::npos) usage(fmt::format("--platform={}: a build is for one platform", platform));
     request.platform = oci::parse_platform(platform);
   }
-  request.digest_file = flags.text("digest-file");
+  request.digest_file = absolute_path(flags.text("digest-file"));
   request.reproducible = flags.boolean("reproducible");
   request.snapshot_mode = parse_snapshot_mode(flags.text("snapshot-mode"));
   request.sandbox = parse_sandbox(flags.text("sandbox"));
-  request.work_directory = flags.text("work-dir");
+  request.work_directory = absolute_path(flags.text("work-dir"));
   resolve_registries(request.registries, flags);
   resolve_docker_cache(request.cache, flags);
   request.cache.limit = parse_size("--cache-limit", flags.text("cache-limit"));
@@ -260,10 +260,10 @@ BuildCommand parse_build(const std::vector<std::string>& arguments, std::span<co
   command.warnings = flags.warnings;
   resolve_request(command, flags);
   resolve_log(command, flags);
-  command.run.trace_file = flags.text("trace-file");
+  command.run.trace_file = absolute_path(flags.text("trace-file"));
   command.run.memory_budget = parse_size("--memory-budget", flags.text("memory-budget"));
-  command.id_file = flags.text("iidfile");
-  command.metadata_file = flags.text("metadata-file");
+  command.id_file = absolute_path(flags.text("iidfile"));
+  command.metadata_file = absolute_path(flags.text("metadata-file"));
   return command;
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -36,10 +37,10 @@ constexpr auto login_flags = std::to_array<Flag>({
     {"password-stdin", 0, boolean, "false", "read the password from standard input"},
 });
 
-std::string config_directory() {
+std::filesystem::path config_directory() {
   if (const char* directory = std::getenv("DOCKER_CONFIG"); directory && *directory) return directory;
   const char* home = std::getenv("HOME");
-  return std::string(home ? home : "/root") + "/.docker";
+  return std::filesystem::path(home ? home : "/root") / ".docker";
 }
 
 Json read_config(const std::string& path) {
@@ -110,8 +111,8 @@ int login_main(const std::vector<std::string>& arguments) {
   const std::string password = password_of(flags);
   if (user.empty() || password.empty())
     throw io::Error(io::ErrorKind::usage, "executor login wants --username and --password or --password-stdin");
-  const std::string directory = config_directory();
-  const std::string path = directory + "/config.json";
+  const std::filesystem::path directory = config_directory();
+  const std::string path = directory / "config.json";
   Json config = read_config(path);
   const std::string helper = helper_of(config, registry);
   if (!helper.empty()) {

@@ -154,11 +154,11 @@ void log_time(const engine::BuildResult& result) {
   for (const auto& phase : result.phases) {
     times[phase.name] = seconds(phase.took);
     if (phase.took < std::chrono::milliseconds(5) && phase.bytes == 0) continue;
-    text += fmt::format("{}{} {:.2f} s", text.empty() ? "" : ", ", phase.name, seconds(phase.took));
+    text += fmt::format("{}{} {:.2f} s", text.empty() ? "; side by side: " : ", ", phase.name, seconds(phase.took));
     if (phase.bytes > 0) text += fmt::format(" ({})", human_bytes(phase.bytes));
   }
   log_event("time", {{"seconds", seconds(result.took)}, {"phases", std::move(times)}},
-            fmt::format("time: {:.2f} s; side by side: {}", seconds(result.took), text));
+            fmt::format("time: {:.2f} s{}", seconds(result.took), text));
   log_event("memory", {{"peak_bytes", result.peak_memory}}, fmt::format("peak memory: {}", human_bytes(result.peak_memory)));
 }
 

@@ -18,11 +18,11 @@ namespace {
 
 // Those of the executor that are about pushing.
 std::vector<Flag> push_flags() {
-  constexpr auto names = std::to_array<std::string_view>({"destination", "digest-file", "image-name-with-digest-file",
-                                                          "image-name-tag-with-digest-file", "verbosity", "log-format",
-                                                          "log-timestamp", "trace-file", "memory-budget", "work-dir"});
-  const auto registries = registry_flags();
-  std::vector<Flag> table(registries.begin(), registries.end());
+  constexpr auto names =
+      std::to_array<std::string_view>({"destination", "digest-file", "image-name-with-digest-file",
+                                       "image-name-tag-with-digest-file", "trace-file", "memory-budget", "work-dir"});
+  std::vector<Flag> table;
+  for (const auto& shared : {registry_flags(), log_flags()}) table.insert(table.end(), shared.begin(), shared.end());
   std::ranges::copy_if(executor_flags(), std::back_inserter(table),
                        [&](const Flag& flag) { return std::ranges::find(names, flag.name) != names.end(); });
   return table;
@@ -42,11 +42,11 @@ int push_main(const std::vector<std::string>& arguments) {
   }
   if (flags.arguments.size() != 1) throw io::Error(io::ErrorKind::usage, "executor push wants one PATH: an archive or a layout");
   engine::BuildRequest request;
-  request.destinations = flags.list("destination");
+  resolve_destinations(request, flags);
   if (request.destinations.empty()) throw io::Error(io::ErrorKind::usage, "no --destination: name where to push the image");
   resolve_digest_files(request, flags);
   resolve_registries(request.registries, flags);
-  request.work_directory = flags.text("work-dir");
+  request.work_directory = absolute_path(flags.text("work-dir"));
   RunSettings settings;
   settings.saved_image = flags.arguments.front();
   settings.trace_file = flags.text("trace-file");

@@ -32,11 +32,21 @@ std::string own_directory() {
   return fs::read_symlink("/proc/self/exe", ignored).parent_path();
 }
 
+// What people put beside a Kaniko that they have moved: the login and certificates. The program itself does not move here, and the
+// image's variables name its place.
+void look_in(const std::string& kaniko_directory) {
+  if (const std::string logins = kaniko_directory + "/.docker"; fs::exists(logins + "/config.json")) {
+    setenv("DOCKER_CONFIG", logins.c_str(), 1);
+  }
+  const std::string certificates = kaniko_directory + "/ssl/certs";
+  const char* directories = std::getenv("SSL_CERT_DIR");
+  if (directories && fs::exists(certificates)) setenv("SSL_CERT_DIR", fmt::format("{}:{}", certificates, directories).c_str(), 1);
+}
+
 // In the image: /kaniko, which a build never touches, or a volume that is mounted at /kaniko/work: it is there to be used, and
 // where the root is read-only it is all there is. Elsewhere a temporary directory on a real file system.
 std::vector<std::string> work_bases(const std::string& kaniko_directory, const std::string& kiln_directory) {
   if (!kaniko_directory.empty()) return {kaniko_directory};
-  if (const char* directory = std::getenv("KANIKO_DIR")) return {directory};
   if (kiln_directory == "/kaniko") {
     std::vector<std::string> bases;
     struct stat own{}, volume{};
@@ -127,7 +137,11 @@ engine::BuildResult run_build(engine::BuildRequest request, const RunSettings& s
   if (!request.platform_given) request.platform = oci::host_platform();
   take_source_date_epoch(request);
   if (!settings.trace_file.empty()) io::check_writable_file(settings.trace_file);
-  WorkDirectory work(request.work_directory.empty() ? work_bases(settings.kaniko_directory, request.kiln_directory)
+  std::string kaniko_directory = settings.kaniko_directory;
+  if (const char* variable = std::getenv("KANIKO_DIR"); variable && kaniko_directory.empty()) kaniko_directory = variable;
+  kaniko_directory = absolute_path(kaniko_directory);
+  if (!kaniko_directory.empty()) look_in(kaniko_directory);
+  WorkDirectory work(request.work_directory.empty() ? work_bases(kaniko_directory, request.kiln_directory)
                                                     : std::vector<std::string>{request.work_directory});
   if (request.cleanup) work.delete_in_foreground();
   if (request.cache_mounts_directory.empty()) {

@@ -11,6 +11,7 @@
 #include "engine/dockerfile/durations.hpp"
 #include "engine/steps/git_reference.hpp"
 #include "io/base/error.hpp"
+#include "oci/image/reference.hpp"
 
 namespace kiln::tools {
 
@@ -28,6 +29,23 @@ Value choose(const std::string& flag, const std::string& text, const std::vector
   throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: it is one of {}", flag, text, names));
 }
 
+// A registry's host, and what may follow it, as a flag has it. Kaniko wants it without a scheme and takes "http:" for the host
+// otherwise; here it is understood, and http:// counts as --insecure-registry.
+std::string take_host(engine::RegistrySettings& registries, const std::string& flag, const std::string& text) {
+  const auto end = text.find("://");
+  const std::string scheme = end == std::string::npos ? "" : text.substr(0, end);
+  if (!scheme.empty() && scheme != "http" && scheme != "https") {
+    throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: a registry is written HOST[:PORT], without a scheme", flag, text));
+  }
+  std::string host = end == std::string::npos ? text : text.substr(end + 3);
+  while (host.ends_with('/')) host.pop_back();
+  if (host.empty() || host.front() == '/') {
+    throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: a host is missing", flag, text));
+  }
+  if (scheme == "http") registries.insecure.insert(host.substr(0, host.find('/')));
+  return host;
+}
+
 // "host=/a,/b" -> host, {a, b}
 void add_client_certificate(engine::RegistrySettings& registries, const std::string& text) {
   const auto [host, files] = parse_pair("--registry-client-cert", text);
@@ -35,7 +53,8 @@ void add_client_certificate(engine::RegistrySettings& registries, const std::str
   if (comma == std::string::npos) {
     throw io::Error(io::ErrorKind::usage, fmt::format("--registry-client-cert={}: it is written host=/cert.pem,/key.pem", text));
   }
-  registries.client_certificates[host] = {files.substr(0, comma), files.substr(comma + 1)};
+  registries.client_certificates[take_host(registries, "--registry-client-cert", host)] = {files.substr(0, comma),
+                                                                                           files.substr(comma + 1)};
 }
 
 void add_registry_map(engine::RegistrySettings& registries, const std::string& text) {
@@ -45,7 +64,8 @@ void add_registry_map(engine::RegistrySettings& registries, const std::string& t
     at = end + 1;
     if (part.empty()) continue;
     const auto [from, to] = parse_pair("--registry-map", part);
-    registries.mirrors[from].push_back(to);
+    std::string mirror = take_host(registries, "--registry-map", to);
+    registries.mirrors[take_host(registries, "--registry-map", from)].push_back(std::move(mirror));
   }
 }
 
@@ -63,6 +83,11 @@ io::CompressionSettings parse_compression(const std::string& name, int level) {
         choose<io::Compression>("--compression", name, {{"gzip", io::Compression::gzip}, {"zstd", io::Compression::zstd}});
   }
   settings.level = level;
+  const bool zstd = settings.compression == io::Compression::zstd;
+  if (level > (zstd ? 22 : 9)) {
+    throw io::Error(io::ErrorKind::usage,
+                    fmt::format("--compression-level={}: {}", level, zstd ? "zstd has 1 to 22" : "gzip has 1 to 9"));
+  }
   return settings;
 }
 
@@ -102,18 +127,24 @@ void resolve_pulls(engine::RegistrySettings& registries, const ParsedFlags& flag
   registries.no_fallback = flags.boolean("skip-default-registry-fallback");
   registries.pull_retries = flags.integer("image-download-retry");
   if (flags.given("credential-helpers")) registries.login_providers = flags.list("credential-helpers");
-  for (auto& host : flags.list("insecure-registry")) registries.insecure.insert(std::move(host));
-  for (auto& host : flags.list("skip-tls-verify-registry")) registries.skip_tls_verify.insert(std::move(host));
+  for (const auto& host : flags.list("insecure-registry")) {
+    registries.insecure.insert(take_host(registries, "--insecure-registry", host));
+  }
+  for (const auto& host : flags.list("skip-tls-verify-registry")) {
+    registries.skip_tls_verify.insert(take_host(registries, "--skip-tls-verify-registry", host));
+  }
   for (const auto& text : flags.list("registry-certificate")) {
     const auto [host, file] = parse_pair("--registry-certificate", text);
-    registries.certificates[host] = file;
+    registries.certificates[take_host(registries, "--registry-certificate", host)] = file;
   }
   for (const auto& text : flags.list("registry-client-cert")) add_client_certificate(registries, text);
   for (const auto& text : flags.list("registry-map")) add_registry_map(registries, text);
   add_registry_map(registries, variable("KANIKO_REGISTRY_MAP"));
   std::vector<std::string> mirrors = flags.list("registry-mirror");
   if (std::string more = variable("KANIKO_REGISTRY_MIRROR"); !more.empty()) mirrors.push_back(std::move(more));
-  for (auto& mirror : mirrors) registries.mirrors["index.docker.io"].push_back(std::move(mirror));
+  for (const auto& mirror : mirrors) {
+    registries.mirrors["index.docker.io"].push_back(take_host(registries, "--registry-mirror", mirror));
+  }
 }
 
 namespace {
@@ -138,10 +169,37 @@ void resolve_cache_mounts(engine::BuildRequest& request, const ParsedFlags& flag
   }
 }
 
+std::string absolute_path(const std::string& path) { return path.empty() ? "" : fs::absolute(path).lexically_normal().string(); }
+
+void resolve_destinations(engine::BuildRequest& request, const ParsedFlags& flags) {
+  request.destinations = flags.list("destination");
+  for (const auto& text : request.destinations) {
+    const oci::Reference reference =
+        io::with_context(fmt::format("--destination={}", text), [&] { return oci::parse_reference(text); });
+    if (!reference.digest.empty()) usage(fmt::format("--destination={}: an image is pushed to a tag; leave out the digest", text));
+  }
+}
+
+namespace {
+
+// A file, or a URL that the result is PUT to.
+std::string result_file(const ParsedFlags& flags, const std::string& name) {
+  const std::string place = flags.text(name);
+  if (place.starts_with("https://")) return place;
+  if (place.find("://") != std::string::npos) usage(fmt::format("--{}={}: it is a file or an https:// URL", name, place));
+  return absolute_path(place);
+}
+
+}  // namespace
+
 void resolve_digest_files(engine::BuildRequest& request, const ParsedFlags& flags) {
-  request.digest_file = flags.text("digest-file");
-  request.image_name_with_digest_file = flags.text("image-name-with-digest-file");
-  request.image_name_tag_with_digest_file = flags.text("image-name-tag-with-digest-file");
+  request.digest_file = result_file(flags, "digest-file");
+  request.image_name_with_digest_file = result_file(flags, "image-name-with-digest-file");
+  request.image_name_tag_with_digest_file = result_file(flags, "image-name-tag-with-digest-file");
+  if (!request.destinations.empty()) return;
+  for (const char* name : {"image-name-with-digest-file", "image-name-tag-with-digest-file"}) {
+    if (!flags.text(name).empty()) usage(fmt::format("--{}={}: without a --destination there is no name", name, flags.text(name)));
+  }
 }
 
 void add_build_arg(engine::BuildRequest& request, const std::string& text) {

@@ -27,6 +27,13 @@ std::chrono::seconds parse_ttl(const ParsedFlags& flags);
 // --cache-mounts and --cache-mounts-limit, after everything that says where the cache is.
 void resolve_cache_mounts(engine::BuildRequest& request, const ParsedFlags& flags);
 
+// A path that the command line gives: it is to mean the same when the build changes "/" under the current directory. Empty stays
+// empty.
+std::string absolute_path(const std::string& path);
+
+// --destination: each one tag of a repository.
+void resolve_destinations(engine::BuildRequest& request, const ParsedFlags& flags);
+
 // --digest-file and its two companions.
 void resolve_digest_files(engine::BuildRequest& request, const ParsedFlags& flags);
 

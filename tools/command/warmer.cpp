@@ -38,15 +38,11 @@ constexpr auto own_flags = std::to_array<Flag>({
     {"cache-limit", 0, text, "0", "kiln's own: size that the directory is kept below (k, m, g); 0: nothing is deleted"},
     {"customPlatform", 0, text, "", "os/arch[/variant]; unset: this machine's"},
     {"custom-platform", 0, text, "", "kiln's own: the same in the executor's spelling"},
-    {"verbosity", 'v', text, "info", "trace, debug, info, warn, error, fatal or panic"},
-    {"log-format", 0, text, "color", "text, color or json"},
-    {"log-timestamp", 0, boolean, "false", "times instead of seconds since the start"},
 });
 
 std::vector<Flag> make_table() {
   std::vector<Flag> table(own_flags.begin(), own_flags.end());
-  const auto pulls = pull_flags();
-  table.insert(table.end(), pulls.begin(), pulls.end());
+  for (const auto& shared : {log_flags(), pull_flags()}) table.insert(table.end(), shared.begin(), shared.end());
   table.push_back({"help-table", 0, boolean, "false", "print the README's table", FlagState::honoured, "", true});
   return table;
 }

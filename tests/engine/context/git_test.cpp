@@ -39,11 +39,12 @@ TEST(GitContext, Forms) {
 }
 
 TEST(GitContext, Options) {
-  for (const auto& [key, value] : {std::pair("branch", "x"), std::pair("depth", "0"), std::pair("recurse-submodules", "true")}) {
+  for (const auto& [key, value] : {std::pair("branch", "x"), std::pair("depth", "0"), std::pair("recurse-submodules", "true"),
+                                   std::pair("insecure-skip-tls", "1")}) {
     EXPECT_NO_THROW(check_git_option(key, value)) << key;
   }
   for (const auto& [key, value] :
-       {std::pair("branch", "-x"), std::pair("depth", "all"), std::pair("single-branch", "1"), std::pair("x", "true")}) {
+       {std::pair("branch", "-x"), std::pair("depth", "all"), std::pair("single-branch", "yes"), std::pair("x", "true")}) {
     EXPECT_THROW(check_git_option(key, value), io::Error) << key;
   }
 }

@@ -264,6 +264,10 @@ TEST(Text, GoRules) {
   EXPECT_EQ(trim("ü"), "ü");
   EXPECT_EQ(go_quoted("a\"\\\n\x01\xff\u00a0ü"), "\"a\\\"\\\\\\n\\x01\\xff\\u00a0ü\"");
   EXPECT_TRUE(is_utf8("aü€🧱"));
+  EXPECT_EQ(parse_boolean("T"), true);
+  EXPECT_EQ(parse_boolean("False"), false);
+  EXPECT_EQ(parse_boolean("tRUE"), std::nullopt);
+  EXPECT_EQ(parse_boolean(""), std::nullopt);
   for (const char* bad : {"\x80", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xe2\x82"}) EXPECT_FALSE(is_utf8(bad)) << bad;
 }
 
