@@ -6,18 +6,20 @@ namespace kiln::engine {
 
 namespace {
 
-std::string host_only(const std::string& host) { return host == "index.docker.io" ? "registry-1.docker.io" : host; }
+constexpr std::string_view hub_in_flags = "index.docker.io";
+
+std::string host_only(const std::string& host) { return host == hub_in_flags ? "registry-1.docker.io" : host; }
+
+bool names(const std::set<std::string>& hosts, std::string_view host) {
+  return hosts.contains(std::string(host)) || (host == "docker.io" && hosts.contains(std::string(hub_in_flags)));
+}
 
 }  // namespace
 
 io::http::ClientOptions client_options(const RegistrySettings& settings) {
   io::http::ClientOptions options;
   options.user_agent = "kiln/0.1";
-  options.defaults.skip_verify = settings.skip_tls_verify_push || settings.skip_tls_verify_pull;
-  const auto host_of = [&](const std::string& host) -> io::http::HostTls& {
-    const auto [entry, added] = options.hosts.try_emplace(host_only(host), options.defaults);
-    return entry->second;
-  };
+  const auto host_of = [&](const std::string& host) -> io::http::HostTls& { return options.hosts[host_only(host)]; };
   for (const auto& host : settings.skip_tls_verify) host_of(host).skip_verify = true;
   for (const auto& [host, file] : settings.certificates) host_of(host).extra_ca_files.push_back(file);
   for (const auto& [host, pair] : settings.client_certificates) {
@@ -36,7 +38,9 @@ oci::HubOptions hub_options(const RegistrySettings& settings) {
   options.pull_retries = settings.pull_retries;
   options.access = [settings](std::string_view host, bool push) {
     oci::RegistryAccess access;
-    access.plain_http = (push ? settings.insecure_push : settings.insecure_pull) || settings.insecure.contains(std::string(host));
+    access.plain_http = (push ? settings.insecure_push : settings.insecure_pull) || names(settings.insecure, host);
+    access.skip_tls_verify =
+        settings.skip_tls_verify_push || (!push && settings.skip_tls_verify_pull) || names(settings.skip_tls_verify, host);
     return access;
   };
   return options;

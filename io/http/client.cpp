@@ -109,6 +109,7 @@ Task<Response> Client::Impl::send_once(Request& request) {
   const bool absolute = proxy && request.url.scheme == "http";
   std::string key = request.url.scheme + "://" + request.url.authority();
   if (proxy) key += " " + proxy->text();
+  if (request.url.scheme == "https") key += fmt::format(" {} {}", request.trust.host, request.trust.skip_verify);
   request.headers.set("Host", request.url.authority());
   if (absolute && !proxy->user_info.empty()) {
     request.headers.set("Proxy-Authorization", basic_login(percent_decode(proxy->user_info)));
@@ -130,7 +131,8 @@ Task<Response> Client::Impl::send_once(Request& request) {
     auto connection = take_idle(key);
     const bool reused = connection != nullptr;
     if (!connection) {
-      connection = co_await Connection::open(runtime, tls, request.url, proxy, options.user_agent, request.timeouts.connect);
+      connection =
+          co_await Connection::open(runtime, tls, request.url, request.trust, proxy, options.user_agent, request.timeouts.connect);
     }
     Exchange answer;
     bool stale = false;

@@ -57,6 +57,12 @@ struct Timeouts {
   std::chrono::milliseconds idle{60'000};       // between two pieces of a body, either way
 };
 
+// How the servers are trusted that a request leads to, redirects included, beyond what ClientOptions::hosts says of them.
+struct Trust {
+  std::string host;          // one of ClientOptions::hosts, whose settings count for them, too; empty: none
+  bool skip_verify = false;  // certificates are not checked
+};
+
 struct Request {
   std::string method = "GET";
   Url url;
@@ -65,6 +71,7 @@ struct Request {
   Timeouts timeouts;
   bool follow_redirects = true;
   bool direct = false;  // past any proxy, for services of the machine itself
+  Trust trust;
 };
 
 // A response whose body is still on the wire. Destroying it before the end closes the connection; reading to the end
@@ -109,7 +116,6 @@ struct ClientOptions {
   std::vector<std::string> ca_files;
   std::vector<std::string> ca_directories;
   std::map<std::string, HostTls, std::less<>> hosts;  // by "host" or "host:port"
-  HostTls defaults;
   std::size_t max_idle_per_host = 16;
 };
 

@@ -58,7 +58,7 @@ void Connection::close() {
   socket_.close(ignored);
 }
 
-Task<std::unique_ptr<Connection>> Connection::open(Runtime& runtime, TlsContexts& tls, const Url& url,
+Task<std::unique_ptr<Connection>> Connection::open(Runtime& runtime, TlsContexts& tls, const Url& url, const Trust& trust,
                                                    const std::optional<Url>& proxy, const std::string& user_agent,
                                                    std::chrono::milliseconds timeout) {
   std::string name = url.authority();
@@ -68,7 +68,7 @@ Task<std::unique_ptr<Connection>> Connection::open(Runtime& runtime, TlsContexts
   co_await connection->connect(proxy ? proxy->host : url.host, proxy ? proxy->port : url.port);
   if (url.scheme == "https") {
     if (proxy) co_await connection->tunnel(url, *proxy, user_agent);
-    co_await connection->handshake(tls, url);
+    co_await connection->handshake(tls, url, trust);
   }
   connection->read_deadline_.disarm();
   co_return connection;
@@ -123,10 +123,10 @@ Task<void> Connection::tunnel(const Url& url, const Url& proxy, const std::strin
   }
 }
 
-Task<void> Connection::handshake(TlsContexts& tls, const Url& url) {
-  tls_.emplace(socket_, tls.context_for(url));
+Task<void> Connection::handshake(TlsContexts& tls, const Url& url, const Trust& trust) {
+  tls_.emplace(socket_, tls.context_for(url, trust));
   SSL* native = tls_->native_handle();
-  const bool verify = !tls.settings_for(url).skip_verify;
+  const bool verify = tls.verifies(url, trust);
   if (is_address(url.host)) {
     if (verify) X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(native), url.host.c_str());
   } else {

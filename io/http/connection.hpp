@@ -37,8 +37,9 @@ class Deadline {
 class Connection {
  public:
   // Connects to `url`'s host, or through `proxy` (CONNECT for https). Errors: Error(network) naming host and reason.
-  static Task<std::unique_ptr<Connection>> open(Runtime& runtime, TlsContexts& tls, const Url& url, const std::optional<Url>& proxy,
-                                                const std::string& user_agent, std::chrono::milliseconds timeout);
+  static Task<std::unique_ptr<Connection>> open(Runtime& runtime, TlsContexts& tls, const Url& url, const Trust& trust,
+                                                const std::optional<Url>& proxy, const std::string& user_agent,
+                                                std::chrono::milliseconds timeout);
   Connection(const Executor& executor, std::string name);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -64,7 +65,7 @@ class Connection {
  private:
   Task<void> connect(std::string host, std::uint16_t port);
   Task<void> tunnel(const Url& url, const Url& proxy, const std::string& user_agent);
-  Task<void> handshake(TlsContexts& tls, const Url& url);
+  Task<void> handshake(TlsContexts& tls, const Url& url, const Trust& trust);
   Task<std::size_t> read_from_socket(MutableBytes buffer);
   Bytes ahead() const noexcept { return Bytes(ahead_).subspan(ahead_given_); }
   [[noreturn]] void fail(std::string_view doing, const asio::error_code& error);

@@ -69,7 +69,7 @@ int add_certificates(X509_STORE* store, const std::string& pem) {
 
 }  // namespace
 
-TlsContexts::TlsContexts(const ClientOptions& options) : hosts_(options.hosts), defaults_(options.defaults) {
+TlsContexts::TlsContexts(const ClientOptions& options) : hosts_(options.hosts) {
   OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
   for (const auto& file : options.ca_files) bundles_.push_back(required_file(file, "CA file"));
   for (const auto& directory : options.ca_directories) add_directory(directory, bundles_);
@@ -80,20 +80,30 @@ TlsContexts::TlsContexts(const ClientOptions& options) : hosts_(options.hosts), 
     extra_[host.client_certificate_file] = required_file(host.client_certificate_file, "client certificate");
     extra_[host.client_key_file] = required_file(host.client_key_file, "client key");
   };
-  remember(defaults_);
   for (const auto& host : hosts_) remember(host.second);
 }
 
-const HostTls& TlsContexts::settings_for(const Url& url) const {
-  auto found = hosts_.find(fmt::format("{}:{}", url.host, url.port));
-  if (found == hosts_.end()) found = hosts_.find(url.host);
-  return found == hosts_.end() ? defaults_ : found->second;
+const HostTls* TlsContexts::find(const std::string& host) const {
+  const auto found = hosts_.find(host);
+  return found == hosts_.end() ? nullptr : &found->second;
 }
 
-asio::ssl::context& TlsContexts::context_for(const Url& url) {
-  const HostTls& settings = settings_for(url);
-  auto& context = contexts_[&settings];
-  if (!context) context = make(settings);
+const HostTls& TlsContexts::settings_for(const Url& url, const Trust& trust) const {
+  for (const auto& name : {fmt::format("{}:{}", url.host, url.port), url.host, trust.host}) {
+    if (const HostTls* found = find(name)) return *found;
+  }
+  return defaults_;
+}
+
+bool TlsContexts::verifies(const Url& url, const Trust& trust) const {
+  return !trust.skip_verify && !settings_for(url, trust).skip_verify;
+}
+
+asio::ssl::context& TlsContexts::context_for(const Url& url, const Trust& trust) {
+  const HostTls& settings = settings_for(url, trust);
+  const bool check = verifies(url, trust);
+  auto& context = contexts_[{&settings, check}];
+  if (!context) context = make(settings, check);
   return *context;
 }
 
@@ -106,11 +116,11 @@ int TlsContexts::verify(X509_STORE_CTX* chain, void* self) {
   return X509_verify_cert(chain);
 }
 
-std::unique_ptr<asio::ssl::context> TlsContexts::make(const HostTls& settings) {
+std::unique_ptr<asio::ssl::context> TlsContexts::make(const HostTls& settings, bool check) {
   auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
   SSL_CTX* native = context->native_handle();
   SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
-  if (settings.skip_verify) {
+  if (!check) {
     context->set_verify_mode(asio::ssl::verify_none);
   } else {
     context->set_verify_mode(asio::ssl::verify_peer);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <asio/ssl/context.hpp>
@@ -23,19 +24,22 @@ class TlsContexts {
   explicit TlsContexts(const ClientOptions& options);
 
   // The context for a host: TLS 1.2 at least, peers verified unless told otherwise.
-  asio::ssl::context& context_for(const Url& url);
-  const HostTls& settings_for(const Url& url) const;
+  asio::ssl::context& context_for(const Url& url, const Trust& trust);
+  bool verifies(const Url& url, const Trust& trust) const;
 
  private:
-  std::unique_ptr<asio::ssl::context> make(const HostTls& settings);
+  const HostTls* find(const std::string& host) const;
+  // The host's own, else those that the request brings.
+  const HostTls& settings_for(const Url& url, const Trust& trust) const;
+  std::unique_ptr<asio::ssl::context> make(const HostTls& settings, bool check);
   static int verify(X509_STORE_CTX* chain, void* self);
 
   std::vector<std::string> bundles_;      // PEM texts
   std::set<const X509_STORE*> complete_;  // the contexts' stores that hold the bundles
   std::map<std::string, HostTls, std::less<>> hosts_;
-  HostTls defaults_;
-  std::map<std::string, std::string> extra_;  // file -> PEM text
-  std::map<const HostTls*, std::unique_ptr<asio::ssl::context>> contexts_;
+  const HostTls defaults_;
+  std::map<std::string, std::string> extra_;                                                 // file -> PEM text
+  std::map<std::pair<const HostTls*, bool>, std::unique_ptr<asio::ssl::context>> contexts_;  // and whether they verify
 };
 
 }  // namespace kiln::io::http

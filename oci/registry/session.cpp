@@ -68,6 +68,9 @@ http::Url Session::url_of(const std::string& path) const {
 
 bool Session::is_ours(const http::Url& url) const { return url.same_origin(url_of("/v2/")); }
 
+// Of this host, its token service and its storage, which are often elsewhere.
+http::Trust Session::trust() const { return {network_host(host_), access_.skip_tls_verify}; }
+
 // https unless http is allowed and https does not answer.
 Task<void> Session::choose_scheme() {
   const std::string host_only = http::parse_url("https://" + network_host(host_)).host;
@@ -93,6 +96,7 @@ Task<std::optional<io::Error>> Session::probe_schemes() {
   for (const char* scheme : {"https", "http"}) {
     http::Request request;
     request.url = http::parse_url(fmt::format("{}://{}/v2/", scheme, network_host(host_)));
+    request.trust = trust();
     request.timeouts.connect = std::chrono::seconds(10);
     try {
       http::Response response = co_await http_.send(std::move(request));
@@ -122,6 +126,7 @@ Task<http::Response> Session::send_authorized(const Call& call, const std::strin
     http::Request request;
     request.method = call.method;
     request.url = url_of(call.path);
+    request.trust = trust();
     request.headers = call.headers;
     if (!authorization.empty() && is_ours(request.url)) request.headers.set("Authorization", authorization);
     if (!options_.upload_user_agent.empty()) request.headers.set("User-Agent", options_.upload_user_agent);
@@ -220,9 +225,10 @@ Task<Session::Token> Session::fetch_token(Challenge challenge, Credentials crede
                                            [&] { return http::parse_url(challenge.parameters["realm"]); });
   const std::string service = challenge.parameters["service"];
   if (scope.empty()) scope = challenge.parameters["scope"];
-  const auto make_request = [realm, service, scope, credentials] {
+  const auto make_request = [this, realm, service, scope, credentials] {
     http::Request request;
     request.url = realm;
+    request.trust = trust();
     std::string query = "service=" + http::percent_encode(service);
     if (credentials.identity_token.empty()) {
       for (std::size_t at = 0; at < scope.size();) {

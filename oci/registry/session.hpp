@@ -73,6 +73,7 @@ class Session {
   std::string explanation() const;
   static io::Task<std::string> read_error_body(io::http::Response& response);
   bool is_ours(const io::http::Url& url) const;
+  io::http::Trust trust() const;
   io::Task<void> choose_scheme();
   io::Task<std::optional<io::Error>> probe_schemes();
 

@@ -64,6 +64,22 @@ check "TLS: --skip-tls-verify-registry" push tls-skip-one "$tls/t/skip:v1" --ski
 check "TLS: ... of another registry does not count" refused certificate tls-skip-other "$tls/t/other:v1" --skip-tls-verify-registry 127.0.0.1:1
 check "TLS: SSL_CERT_FILE" env SSL_CERT_FILE="$WORK/ca.pem" timeout 60 "$build/executor" -c "$WORK/context" -d "$tls/t/file:v1"
 check "TLS: a certificate file that is not there is named" refused "$WORK/nothing.pem" tls-missing "$tls/t/missing:v1" --registry-certificate "$tls=$WORK/nothing.pem"
+# Blobs, uploads and tokens of a registry are often elsewhere: what is trusted for it counts there, too, and for nothing else.
+busybox_tar "$WORK/busybox.tar"
+layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
+skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$tls/t/base:latest"
+start_faulty "$WORK/front" --upstream 127.0.0.1:1
+echo "GET ^/v2/ always redirect=https://$tls" >> "$WORK/front/rules"
+printf 'FROM %s/t/base\nCOPY hello /\n' "$FAULTY" > "$WORK/elsewhere-base"
+pull() { push "$1" unused --no-push -f "$WORK/elsewhere-base" "${@:2}"; }
+check "TLS: --registry-certificate of a registry whose storage is elsewhere" pull storage-ca --registry-certificate "$FAULTY=$WORK/ca.pem"
+check "TLS: --skip-tls-verify-registry of one" pull storage-skip --skip-tls-verify-registry "$FAULTY"
+check "TLS: --skip-tls-verify-pull" pull storage-pull --skip-tls-verify-pull
+check "TLS: ... without it" refused certificate storage-none unused --no-push -f "$WORK/elsewhere-base"
+check "TLS: --skip-tls-verify-pull is not for pushing" refused certificate tls-pull-push "$tls/t/pull-push:v1" --skip-tls-verify-pull
+printf 'FROM scratch\nADD https://%s/v2/ /x\n' "$tls" > "$WORK/download"
+check "TLS: --skip-tls-verify is not for ADD" refused certificate tls-add unused --no-push --skip-tls-verify -f "$WORK/download"
+check "TLS: --skip-tls-verify-registry of that host is" push tls-add-host unused --no-push --skip-tls-verify-registry "$tls" -f "$WORK/download"
 registry elsewhere "$(tls_with elsewhere)"
 check "TLS: a certificate for another host is refused" refused certificate tls-elsewhere "$REGISTRY/t/x:v1" --registry-certificate "$REGISTRY=$WORK/ca.pem"
 registry mutual "$(tls_with server ", clientcas: [$WORK/ca.pem]")"
@@ -115,8 +131,6 @@ token_requests() { grep -c ' /token' "$WORK/tokens/log" || true; }
 check "Bearer: a token is fetched" push bearer "$tokens/private/x:v1"
 check "Bearer: one for pulling and pushing" same "$(token_requests)" 1
 DOCKER_CONFIG="$WORK/eve" check "Bearer: a wrong login is named" refused "refuses user 'bob'" bearer-wrong "$tokens/private/wrong:v1"
-busybox_tar "$WORK/busybox.tar"
-layout_from_tar "$WORK/busybox.tar" "$WORK/busybox"
 skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/busybox:latest" "docker://$plain/private/busybox:latest"
 printf 'FROM %s/private/busybox\nRUN sleep 3 && echo x > /x\nCOPY hello /\n' "$tokens" > "$WORK/slow"
 before=$(token_requests)
