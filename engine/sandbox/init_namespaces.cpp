@@ -13,7 +13,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -34,8 +37,20 @@ void write_proc(const std::string& path, const std::string& text) {
   if (!file || write(file.get(), text.data(), text.size()) < 0) refused("writing " + path);
 }
 
+// Every id that there is here, as itself. `map`: /proc/self/uid_map or gid_map, whose lines are the first id, where it leads to
+// outside, and how many there are.
+std::string same_ids(const char* map) {
+  std::ifstream file(map);
+  std::string text;
+  for (std::uint64_t first = 0, outside = 0, count = 0; file >> first >> outside >> count;) {
+    text += fmt::format("{} {} {}\n", first, first, count);
+  }
+  return text;
+}
+
 // A process that stays outside writes the maps of ranges: it still has the rights of the parent's namespace.
 void map_all_ids_from_outside() {
+  const std::string users = same_ids("/proc/self/uid_map"), groups = same_ids("/proc/self/gid_map");
   int ready[2];
   if (pipe2(ready, O_CLOEXEC) != 0) refused("pipe");
   const pid_t inside = getpid();
@@ -47,8 +62,8 @@ void map_all_ids_from_outside() {
     int code = 1;
     if (read(ready[0], &byte, 1) == 1) {
       try {
-        write_proc(fmt::format("/proc/{}/uid_map", inside), "0 0 65536\n");
-        write_proc(fmt::format("/proc/{}/gid_map", inside), "0 0 65536\n");
+        write_proc(fmt::format("/proc/{}/uid_map", inside), users);
+        write_proc(fmt::format("/proc/{}/gid_map", inside), groups);
         code = 0;
       } catch (const io::Error&) {
         code = errno;
@@ -69,7 +84,7 @@ void map_all_ids_from_outside() {
   int status = 0;
   waitpid(writer, &status, 0);
   errno = WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
-  if (errno != 0) refused("mapping the ids 0 to 65535");
+  if (errno != 0) refused("mapping users and groups");
 }
 
 void bring_loopback_up() {

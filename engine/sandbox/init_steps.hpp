@@ -8,7 +8,7 @@
 
 namespace kiln::engine {
 
-// A user namespace whose ids are mapped: 0 to 65535 one to one, or root alone to whoever we are.
+// A user namespace whose ids are mapped: all that there are here one to one, or root alone to whoever we are.
 void enter_user_namespace(bool all_ids);
 // Mount, pid, ipc and uts namespaces, and a network of its own when asked for.
 void enter_other_namespaces(bool no_network);

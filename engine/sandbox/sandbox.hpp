@@ -29,7 +29,7 @@ std::string_view name_of(SandboxKind kind);
 struct SandboxChoice {
   SandboxKind kind = SandboxKind::in_place;
   bool overlay = false;  // userns: RootfsShape::overlay works in `work_directory`
-  bool all_ids = false;  // userns: ids 0 to 65535 are mapped; else only root
+  bool all_ids = false;  // userns: all ids that there are here; else only root
   std::string reason;    // one line: what was tried and what was refused
 };
 
