@@ -82,6 +82,7 @@ Task<std::unique_ptr<InPlaceRoot::Reading>> InPlaceRoot::read() {
 }
 
 Task<void> InPlaceRoot::give_back(bool failed) {
+  if (current_) co_await current_->take_back_links();
   if (container_) co_await container_->give_back(keep_, failed);
 }
 

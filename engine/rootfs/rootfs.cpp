@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -15,6 +16,7 @@
 #include "engine/rootfs/content_copy.hpp"
 #include "engine/rootfs/disk_sink.hpp"
 #include "engine/rootfs/layer_stream.hpp"
+#include "engine/rootfs/mounted_links.hpp"
 #include "engine/rootfs/move_aside.hpp"
 #include "engine/rootfs/spread_directory.hpp"
 #include "io/base/error.hpp"
@@ -43,12 +45,14 @@ struct Rootfs::Impl {
   RootfsShape shape;
   std::string work_directory;
   ProtectedPaths protected_paths;
-  std::vector<std::shared_ptr<const ContentDirectory>> directories;  // lowest first
-  std::vector<std::string> paths;
-  std::shared_ptr<ContentDirectory> in_place_root;
-  std::shared_ptr<ContentDirectory> beside;  // in place: the root that waits for its turn
-  std::set<std::string> bare;                // in place: directories that are no part of the image (see leave_out_bare)
-  std::shared_ptr<const ContentDirectory> scratch;
+  std::vector<std::shared_ptr<const ContentDirectory>> directories{};  // lowest first
+  std::vector<std::string> paths{};
+  std::shared_ptr<ContentDirectory> in_place_root{};
+  std::shared_ptr<ContentDirectory> beside{};  // in place: the root that waits for its turn
+  std::set<std::string> bare{};                // in place: directories that are no part of the image (see leave_out_bare)
+  std::set<std::string> hidden{};              // in place: paths of the image where the pod has directories on the way to a mount
+  std::optional<MountedLinks> links{};         // in place: those of them that are links
+  std::shared_ptr<const ContentDirectory> scratch{};
   bool moved_aside = false;
 
   void add_directory(const std::string& path) {
@@ -75,10 +79,10 @@ struct Rootfs::Impl {
 };
 
 Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, const std::string& work_directory, std::set<std::string> protected_paths)
-    : impl_(std::make_unique<Impl>(Impl{
-          runtime, shape, make_spread_directory(work_directory), ProtectedPaths(protected_paths), {}, {}, {}, {}, {}, {}, false})) {
+    : impl_(std::make_unique<Impl>(Impl{runtime, shape, make_spread_directory(work_directory), ProtectedPaths(protected_paths)})) {
   if (shape == RootfsShape::in_place) {
     impl_->add_directory("/");
+    impl_->links.emplace(impl_->top());
     return;
   }
   const std::string base = impl_->work_directory + "/l0";
@@ -92,6 +96,8 @@ RootfsShape Rootfs::shape() const noexcept { return impl_->shape; }
 
 Task<Tree> Rootfs::unpack(std::vector<LayerInput> layers) {
   Tree tree = co_await unpack_into(impl_->top(), std::move(layers));
+  auto work = [this, &tree] { lay_links(tree); };
+  co_await io::offload(impl_->runtime.waiting(), work);
   co_return tree;
 }
 
@@ -197,6 +203,7 @@ Task<void> Rootfs::move_aside() {
   io::make_directories(aside);
   auto target = open_directory(aside);
   auto work = [this, fd = target->directory.get()] {
+    impl_->links->take_back();
     move_tree(impl_->in_place_root->directory.get(), fd, impl_->protected_paths, {});
   };
   co_await io::offload(impl_->runtime.waiting(), work);
@@ -236,7 +243,23 @@ Task<void> Rootfs::move_in(Tree& tree) {
       tree.update(directory, [&stamp](Node& changed) { changed.stamp = stamp; });
     }
     impl_->beside.reset();
+    lay_links(tree);
   };
+  co_await io::offload(impl_->runtime.waiting(), work);
+}
+
+// Where the mounts are now counts, too, with the directories on the way to them.
+void Rootfs::lay_links(Tree& tree) {
+  if (!impl_->links) return;
+  std::set<std::string> links = impl_->hidden;
+  links.insert("var/run");
+  for (auto& path : impl_->links->lay(tree, links, impl_->protected_paths)) impl_->protected_paths.add(path);
+  reconcile_with_mounts(tree);
+}
+
+Task<void> Rootfs::take_back_links() {
+  if (!impl_->links) co_return;
+  auto work = [this] { impl_->links->take_back(); };
   co_await io::offload(impl_->runtime.waiting(), work);
 }
 
@@ -256,7 +279,6 @@ void Rootfs::leave_out_bare(const Tree& before, Tree& tree, Changes& changes) co
 // Directories that exist only because something is mounted below them, and paths of the image that are in the way of those.
 void Rootfs::reconcile_with_mounts(const Tree& tree) {
   if (impl_->shape != RootfsShape::in_place) return;
-  std::set<std::string> hidden;
   for (const auto& path : impl_->protected_paths.paths()) {
     for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
       const std::string parent = path.substr(0, slash);
@@ -264,12 +286,12 @@ void Rootfs::reconcile_with_mounts(const Tree& tree) {
       if (!node) {
         impl_->bare.insert(parent);
       } else if (!node->is_directory()) {
-        hidden.insert(parent);
+        impl_->hidden.insert(parent);
         break;
       }
     }
   }
-  for (const auto& path : hidden) impl_->protected_paths.add(path);
+  for (const auto& path : impl_->hidden) impl_->protected_paths.add(path);
 }
 
 Task<void> Rootfs::remove() {

@@ -74,6 +74,9 @@ class Rootfs {
   io::Task<Tree> unpack_beside(std::vector<LayerInput> layers);
   io::Task<void> move_in(Tree& tree);
 
+  // In place: puts links that have been laid over a pod's directories back (see MountedLinks); move_aside() does, too.
+  io::Task<void> take_back_links();
+
   // In place: takes directories that are on disk only because a pod mounts something below them out of what a RUN has changed,
   // unless the RUN put something there. `before`: the Tree before the RUN.
   void leave_out_bare(const Tree& before, Tree& tree, Changes& changes) const;
@@ -84,6 +87,7 @@ class Rootfs {
  private:
   io::Task<Tree> unpack_into(int directory, std::vector<LayerInput> layers);
   void reconcile_with_mounts(const Tree& tree);
+  void lay_links(Tree& tree);
 
   struct Impl;
   std::unique_ptr<Impl> impl_;

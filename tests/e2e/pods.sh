@@ -35,7 +35,7 @@ find . -exec touch -h -d '2024-03-04 05:06:07 UTC' {} +
 
 if [ "$form" = short ]; then
   profiles="runtime-default unset crio restricted"
-  files=(01-copy-only 04-stages 05-mounted-files 15-removes-lib 19-hostile-root 22-musl)
+  files=(01-copy-only 04-stages 05-mounted-files 15-removes-lib 19-hostile-root 22-musl 23-links-to-mounts)
 else
   profiles="runtime-default unset crio userns restricted readonly memory"
   mapfile -t files < <(cd "$here/pod/dockerfiles" && ls)
@@ -122,6 +122,11 @@ build --materialize --cache --cache-repo oci:/results/cache > /results/log 2>&1;
 /kaniko/executor -f /dockerfiles/02-copy-on-base --materialize --no-push --registry-map docker.io='"$REGISTRY"'; test -e /srv/app/deep/b; test -e /opt/data/through'
 check "... when every step is cached" says "cached" "$WORK/results/log"
 check "... and the image is the same" same "$(cat "$WORK/results/digest")" "$expected"
+check "a mount below a link of the image" in_pod 'build -f /dockerfiles/23-links-to-mounts; cat /lib/modules/extra/hello.txt /var/run/secrets/kubernetes.io/serviceaccount/token; test ! -L /var/run
+build --cleanup -f /dockerfiles/22-musl; cat /lib/modules/extra/hello.txt /var/run/secrets/kubernetes.io/serviceaccount/token; build -f /dockerfiles/23-links-to-mounts' --bind "$WORK/context:/lib/modules/extra:ro"
+check "... the image is the same" same "$(cat "$WORK/results/digest")" "$(cat "$WORK/23-links-to-mounts.digest")"
+check "results go to where the current directory was" in_pod 'mkdir -p /own/deep; cd /own/deep; build --tar-path image.tar --trace-file trace --kaniko-dir kaniko
+test -s /own/deep/image.tar -a -s /own/deep/trace; test -z "$(ls /own/deep/kaniko)"; cd /bin; build --digest-file below/digest; test -s /bin/below/digest'
 check "a context that is a plain directory survives" in_pod 'mkdir -p /src/app; echo FROM busybox > /src/app/Dockerfile; echo COPY f /f >> /src/app/Dockerfile; echo RUN test ! -e /src >> /src/app/Dockerfile; echo COPY f /src/app/ >> /src/app/Dockerfile
 echo RUN cat /src/app/f >> /src/app/Dockerfile; echo x > /src/app/f
 for i in 1 2; do /kaniko/executor -c /src/app --no-push --registry-map docker.io='"$REGISTRY"'; cat /src/app/f /src/app/Dockerfile; done'

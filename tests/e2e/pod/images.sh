@@ -16,7 +16,17 @@ busybox_tar "$WORK/busybox.tar"
 glibc_tar "$WORK/glibc.tar"
 [ -f "$build/musl-base.tar" ] || "$here/pod/musl_base" "$build/musl-base.tar" > "$WORK/musl.log" 2>&1 || { cat "$WORK/musl.log"; exit 1; }
 cp "$build/musl-base.tar" "$WORK/musl.tar"
-for base in busybox musl glibc; do
+# As nearly every base has it: /var/run is a link to /run. And a usr-merged /lib, where pods may have mounts below /lib.
+linked_tar() {
+  mkdir -p "$WORK/linked/run" "$WORK/linked/var" "$WORK/linked/usr/lib"
+  ln -s /run "$WORK/linked/var/run"
+  ln -s usr/lib "$WORK/linked/lib"
+  echo base > "$WORK/linked/usr/lib/base"
+  cp "$WORK/busybox.tar" "$1"
+  tar -C "$WORK/linked" --numeric-owner --owner=0 --group=0 --mtime='2024-01-02 03:04:05 UTC' -rf "$1" run var usr/lib lib
+}
+linked_tar "$WORK/linked.tar"
+for base in busybox musl glibc linked; do
   layout_from_tar "$WORK/$base.tar" "$WORK/$base"
   skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/$base:latest" "docker://$REGISTRY/library/$base:latest"
 done
