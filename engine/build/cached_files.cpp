@@ -92,12 +92,12 @@ Task<std::optional<Tree>> LayerCache::find_files(std::vector<ImageLayerPtr> laye
 }
 
 void LayerCache::remember_files(std::vector<ImageLayerPtr> layers, Tree tree, WholeFiles whole) {
-  if (!session_.request.cache.write || stopped_) return;
+  if (!session_.request.cache.write || stopped_ || broken_) return;
   writes_.spawn(write_tree_index(std::move(layers), std::move(tree), std::move(whole)));
 }
 
 void LayerCache::remember_files(NewEntry entry, ImageLayerPtr layer, Tree tree, Changes changes, WholeFiles whole) {
-  if (!session_.request.cache.write || stopped_) return;
+  if (!session_.request.cache.write || stopped_ || broken_) return;
   writes_.spawn(write_layer_index(std::move(entry), std::move(layer), std::move(tree), std::move(changes), std::move(whole)));
 }
 
