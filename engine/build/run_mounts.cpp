@@ -1,6 +1,5 @@
 #include "engine/build/run_mounts.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "engine/plan/path.hpp"
 #include "engine/rootfs/move_entry.hpp"
 #include "io/base/error.hpp"
+#include "io/file/directory_names.hpp"
 #include "io/file/open_beneath.hpp"
 
 namespace kiln::engine {
@@ -35,14 +35,8 @@ bool shows_the_same(const Tree& tree, int directory, const std::string& path, ui
   if (!fd || fstat(fd.get(), &status) != 0) return false;
   if (status.st_uid != owner || (owner == 0 && status.st_gid != 0)) return false;
   if (!S_ISDIR(status.st_mode)) return true;
-  const int readable = openat(fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (readable < 0) return false;
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(readable), closedir);
   std::vector<std::string> names;
-  while (const dirent* entry = readdir(stream.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
+  if (io::list_names(fd.get(), names) != 0) return false;
   std::sort(names.begin(), names.end());
   if (names != tree.children(path)) return false;
   return std::all_of(names.begin(), names.end(), [&](const std::string& name) {

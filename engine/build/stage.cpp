@@ -201,24 +201,25 @@ Task<std::vector<StageResultPtr>> StageRunner::load_sources(const Step& step) {
 Task<void> StageRunner::ensure_tree(StageResultPtr stage) {
   if (stage->tree) co_return;
   const PhaseClock::Activity unpacking(session_.clock, "unpack");
-  const auto base_end = stage->layers.begin() + static_cast<std::ptrdiff_t>(stage->base_layers);
-  const std::vector<ImageLayerPtr> base(stage->layers.begin(), base_end), made(base_end, stage->layers.end());
   std::optional<Tree> tree;
   if (caching()) tree = co_await session_.cache->find_files(stage->layers, stage->base_layers);
   if (!tree) {
     // Somebody may want contents, too.
     const auto kept = [](const ImageLayer&) { return false; };
-    want_layers(session_, made, kept);
-    tree = co_await index_layers(session_.runtime, Tree(), want_layers(session_, base, kept));
+    std::vector<LayerInput> base = want_layers(session_, stage->layers, kept);
+    const auto base_end = base.begin() + static_cast<std::ptrdiff_t>(stage->base_layers);
+    std::vector<LayerInput> made(base_end, base.end());
+    base.erase(base_end, base.end());
+    tree = co_await index_layers(session_.runtime, Tree(), std::move(base));
     co_await remember_base(*stage, *tree);
-    tree = co_await index_layers(session_.runtime, *tree, want_layers(session_, made, kept));
+    tree = co_await index_layers(session_.runtime, *tree, std::move(made));
   }
   stage->tree = std::move(tree);
 }
 
 // Leaves in the cache what is in the image that the stage is built on: `tree`.
 Task<void> StageRunner::remember_base(const StageResult& stage, const Tree& tree) {
-  if (!caching() || stage.base_layers == 0) co_return;
+  if (!caching() || !session_.request.cache.write || stage.base_layers == 0) co_return;
   const auto base_end = stage.layers.begin() + static_cast<std::ptrdiff_t>(stage.base_layers);
   WholeFiles whole = co_await read_users(session_, stage, tree);
   session_.cache->remember_files({stage.layers.begin(), base_end}, tree, std::move(whole));

@@ -1,6 +1,5 @@
 #include "engine/rootfs/mounted_links.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -17,6 +15,7 @@
 #include "engine/rootfs/entry_writer.hpp"
 #include "io/base/error.hpp"
 #include "io/base/fd.hpp"
+#include "io/file/directory_names.hpp"
 #include "io/file/open_beneath.hpp"
 
 namespace kiln::engine {
@@ -24,17 +23,6 @@ namespace kiln::engine {
 namespace {
 
 constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-std::vector<std::string> names_in(int directory) {
-  std::vector<std::string> names;
-  const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(fd), closedir);
-  while (const dirent* entry = readdir(stream.get())) {
-    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) names.emplace_back(entry->d_name);
-  }
-  return names;
-}
 
 // Where a link leads; empty: to no directory.
 std::string directory_behind(const Tree& tree, const std::string& link) {
@@ -51,7 +39,9 @@ std::string directory_behind(const Tree& tree, const std::string& link) {
 
 // Renames what is in one directory into another; what is a directory in both is gone through. False: something could not be moved.
 bool MountedLinks::move_into(int from, int to, const std::string& below, std::vector<std::string>& moved) const {
-  for (const auto& name : names_in(from)) {
+  std::vector<std::string> names;
+  if (io::list_names(from, names) != 0) return false;
+  for (const auto& name : names) {
     const std::string path = below.empty() ? name : below + "/" + name;
     if (renameat2(from, name.c_str(), to, name.c_str(), RENAME_NOREPLACE) == 0) {
       moved.push_back(path);

@@ -1,19 +1,17 @@
 #include "engine/rootfs/move_aside.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <memory>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
+#include "io/file/directory_names.hpp"
 
 namespace kiln::engine {
 
@@ -23,12 +21,8 @@ constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 std::vector<std::string> names_in(int directory) {
   std::vector<std::string> names;
-  const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) io::throw_errno(errno, "reading a directory of the root file system");
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(fd), closedir);
-  while (const dirent* entry = readdir(stream.get())) {
-    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) names.emplace_back(entry->d_name);
-  }
+  const int error = io::list_names(directory, names);
+  if (error != 0) io::throw_errno(error, "reading a directory of the root file system");
   return names;
 }
 

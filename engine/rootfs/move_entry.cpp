@@ -1,6 +1,5 @@
 #include "engine/rootfs/move_entry.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -9,13 +8,13 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
-#include <memory>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "io/base/error.hpp"
 #include "io/base/fd.hpp"
+#include "io/file/directory_names.hpp"
 
 namespace kiln::engine {
 
@@ -24,13 +23,9 @@ namespace {
 [[noreturn]] void fail(const std::string& name) { io::throw_errno(errno, fmt::format("moving '{}'", name)); }
 
 std::vector<std::string> names_in(int directory, const std::string& name) {
-  const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) fail(name);
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(fd), closedir);
   std::vector<std::string> names;
-  while (const dirent* entry = readdir(stream.get())) {
-    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) names.emplace_back(entry->d_name);
-  }
+  errno = io::list_names(directory, names);
+  if (errno != 0) fail(name);
   return names;
 }
 

@@ -1,8 +1,11 @@
 #include "io/file/directory_names.hpp"
 
 #include <dirent.h>
+#include <fcntl.h>
 
 #include <cerrno>
+
+#include "io/base/fd.hpp"
 
 namespace kiln::io {
 
@@ -25,6 +28,12 @@ int DirectoryNames::read(int directory, const std::function<void(const Directory
       if (name.text != "." && name.text != "..") visit(name);
     }
   }
+}
+
+int list_names(int directory, std::vector<std::string>& names) {
+  const UniqueFd anew(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!anew) return errno;
+  return DirectoryNames().read(anew.get(), [&names](const DirectoryName& name) { names.emplace_back(name.text); });
 }
 
 }  // namespace kiln::io

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,5 +22,8 @@ class DirectoryNames {
  private:
   std::vector<std::byte> buffer_;
 };
+
+// All names, from the start wherever the descriptor stands: for callers that change the directory meanwhile. Gives 0 or an errno.
+int list_names(int directory, std::vector<std::string>& names);
 
 }  // namespace kiln::io

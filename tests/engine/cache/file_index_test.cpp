@@ -11,24 +11,10 @@
 #include "io/base/error.hpp"
 #include "oci/tar/writer.hpp"
 #include "tests/support/run_task.hpp"
+#include "tests/support/text_source.hpp"
 
 namespace kiln::engine {
 namespace {
-
-class BytesSource final : public io::ByteSource {
- public:
-  explicit BytesSource(std::string bytes) : bytes_(std::move(bytes)) {}
-  std::size_t read(io::MutableBytes buffer) override {
-    const std::size_t count = std::min(buffer.size(), bytes_.size() - at_);
-    std::copy_n(std::as_bytes(std::span(bytes_)).begin() + static_cast<std::ptrdiff_t>(at_), count, buffer.begin());
-    at_ += count;
-    return count;
-  }
-
- private:
-  std::string bytes_;
-  std::size_t at_ = 0;
-};
 
 Node file(std::uint64_t size, std::shared_ptr<const ContentLayer> layer, const std::string& path) {
   Node node;
@@ -151,7 +137,7 @@ TEST_F(FileIndexTest, WhatTellsNoPlaceIsRefused) {
     oci::TarEntry entry;
     entry.path = "file";
     entry.xattrs["trusted.kiln.content"] = attribute;
-    BytesSource archive(oci::tar_header(entry) + std::string(oci::tar_end_size, '\0'));
+    testing::TextSource archive(oci::tar_header(entry) + std::string(oci::tar_end_size, '\0'));
     Tree tree;
     EXPECT_THROW(apply_index(archive, tree, layers_), io::Error) << attribute;
   }

@@ -6,24 +6,12 @@
 #include "oci/tar/reader.hpp"
 #include "oci/tar/whiteout.hpp"
 #include "oci/tar/writer.hpp"
+#include "tests/support/text_source.hpp"
 
 namespace kiln::oci {
 namespace {
 
-class TextSource final : public io::ByteSource {
- public:
-  explicit TextSource(std::string text) : text_(std::move(text)) {}
-  std::size_t read(io::MutableBytes buffer) override {
-    const std::size_t count = std::min(buffer.size(), text_.size() - given_);
-    std::copy_n(io::as_bytes(text_).begin() + static_cast<std::ptrdiff_t>(given_), count, buffer.begin());
-    given_ += count;
-    return count;
-  }
-
- private:
-  std::string text_;
-  std::size_t given_ = 0;
-};
+using testing::TextSource;
 
 std::string archive_of(const TarEntry& entry, const std::string& content) {
   return tar_header(entry) + content + std::string(tar_padding(content.size()), '\0') + std::string(tar_end_size, '\0');
