@@ -101,12 +101,11 @@ void perform(const Operation& operation) {
 
 // The directory in which paths of the request are relative.
 std::string enter_root(const json& request) {
-  const std::string work_directory = request.at("work_directory");
-  if (!request.at("overlay").get<bool>()) return request.at("root");
+  if (!request.contains("overlay_work")) return request.at("root");
   engine::InitRequest mounts;
-  mounts.work_directory = work_directory;
+  mounts.work_directory = request.at("work_directory");
   mounts.directories = request.at("directories");
-  mounts.overlay = true;
+  mounts.overlay_work = request.at("overlay_work");
   engine::enter_user_namespace(request.at("all_ids"));
   engine::enter_other_namespaces(false);
   return engine::mount_root(mounts);
@@ -124,12 +123,12 @@ io::Task<void> apply_change(io::Runtime& runtime, const engine::Rootfs& root, bo
   auto list = json::array();
   for (const auto& operation : operations) list.push_back({operation.kind, operation.path, operation.other});
   const std::vector<std::string> directories = root.directory_paths();
-  const json request = {{"work_directory", root.work_directory()},
-                        {"root", directories.back()},
-                        {"directories", directories.size()},
-                        {"overlay", root.shape() == engine::RootfsShape::overlay},
-                        {"all_ids", all_ids},
-                        {"operations", std::move(list)}};
+  json request = {{"work_directory", root.work_directory()},
+                  {"root", directories.back()},
+                  {"directories", directories},
+                  {"all_ids", all_ids},
+                  {"operations", std::move(list)}};
+  if (root.shape() == engine::RootfsShape::overlay) request["overlay_work"] = root.overlay_work_path();
   std::string said;
   io::Command command;
   command.program = "/proc/self/exe";

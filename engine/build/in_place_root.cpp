@@ -91,7 +91,8 @@ std::shared_ptr<Rootfs> InPlaceRoot::new_rootfs(int index) const {
   std::set<std::string> paths =
       protected_paths(SandboxKind::in_place, request.kiln_directory, request.ignore_var_run, request.ignore_paths);
   paths.insert(keep_.begin(), keep_.end());
-  return make_rootfs(session_, index, RootfsShape::in_place, container_->directory(), std::move(paths));
+  const std::string directory = rootfs_directory(session_, container_->directory(), fmt::format("rootfs{}", index));
+  return std::make_shared<Rootfs>(session_.runtime, RootfsShape::in_place, directory, std::move(paths));
 }
 
 // The first stage finds what the container held, every other what the one before it has left.

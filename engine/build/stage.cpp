@@ -20,13 +20,6 @@ using io::Task;
 
 namespace {
 
-// What a stage starts from that is no other stage.
-const Source& outermost_base(const Plan& plan, int stage) {
-  const Source* base = &plan.stages[static_cast<std::size_t>(stage)].base;
-  while (base->kind == Source::Kind::stage) base = &plan.stages[static_cast<std::size_t>(base->stage)].base;
-  return *base;
-}
-
 std::uint64_t size_of(const std::vector<ImageLayerPtr>& layers) {
   std::uint64_t size = 0;
   for (const auto& layer : layers) size += layer->descriptor.size;
@@ -130,21 +123,8 @@ Task<StageResultPtr> StageRunner::load_outside(Source source) {
 // An image or a named context, which the first who asks for it loads.
 Task<StageResultPtr> StageRunner::outside_source(const Source& source) {
   const std::string name = source.kind == Source::Kind::image ? source.image.text() : "context " + source.context;
-  auto& slot = outside_[name + " " + source.platform.text()];
-  if (!slot) {
-    slot = std::make_unique<Pending<StageResult>>(session_.runtime.executor());
-    Pending<StageResult>& loading = *slot;
-    try {
-      loading.result = co_await load_outside(source);
-    } catch (...) {
-      loading.error = std::current_exception();
-    }
-    loading.changed.notify_all();
-  }
-  Pending<StageResult>& pending = *slot;
-  while (!pending.ended()) co_await pending.changed.wait();
-  if (pending.error) std::rethrow_exception(pending.error);
-  co_return pending.result;
+  StageResultPtr loaded = co_await once(outside_[name + " " + source.platform.text()], load_outside(source));
+  co_return loaded;
 }
 
 Task<StageResultPtr> StageRunner::start_from(const Source& source) {
@@ -225,58 +205,14 @@ Task<void> StageRunner::remember_base(const StageResult& stage, const Tree& tree
   session_.cache->remember_files({stage.layers.begin(), base_end}, tree, std::move(whole));
 }
 
-// A layer that another stage is made of is wanted by that one as well.
-std::vector<LayerInput> StageRunner::layers_to_unpack(int index, const StageResult& stage) {
-  const Source& base = outermost_base(session_.plan, index);
-  const bool alone = std::ranges::none_of(demand_, [&](const auto& demanded) {
-    const Source& other = outermost_base(session_.plan, demanded.first);
-    return demanded.first != index && other.image.text() == base.image.text() && other.context == base.context;
-  });
-  const bool published = published_.contains(index);
-  const auto passing = [&](const ImageLayer& layer) { return alone && !(published && publisher_.may_send(layer)); };
-  return want_layers(session_, stage.layers, passing);
-}
-
-std::shared_ptr<Rootfs> make_rootfs(Session& session, int index, RootfsShape shape, const std::string& directory,
-                                    std::set<std::string> protected_paths) {
-  // The work directory's own name is random, which spreads builds over the disk.
-  const std::string& work = session.request.work_directory;
-  const std::string path = fmt::format("{}/rootfs{}{}", directory, index, work.substr(work.find_last_of("/-") + 1));
-  return std::make_shared<Rootfs>(session.runtime, shape, path, std::move(protected_paths));
-}
-
-// The base is unpacked while the sources run. "/" is taken only when they have.
-Task<void> StageRunner::unpack_base(int index, StageResultPtr stage, const ResolvedStage& resolved, const Sandbox& sandbox) {
-  const std::size_t first = demand_[index];
-  if (sandbox.shape() == RootfsShape::in_place) {
-    co_await root_.prepare(index, stage);
-    co_await wait_for_sources(resolved, first);
-    co_await root_.take(index, stage);
-    co_return;
-  }
-  const BuildRequest& request = session_.request;
-  std::set<std::string> paths =
-      protected_paths(sandbox.kind(), request.kiln_directory, request.ignore_var_run, request.ignore_paths);
-  stage->rootfs = make_rootfs(session_, index, sandbox.shape(), request.work_directory, std::move(paths));
-  const PhaseClock::Activity unpacking(session_.clock, "unpack");
-  Tree tree = co_await stage->rootfs->unpack(layers_to_unpack(index, *stage));
-  stage->tree = std::move(tree);
-}
-
-Task<void> StageRunner::wait_for_sources(const ResolvedStage& resolved, std::size_t first) {
-  for (std::size_t i = first; i < resolved.steps.size(); ++i) {
-    const std::vector<StageResultPtr> sources = co_await load_sources(resolved.steps[i]);
-    for (const auto& source : sources) co_await ensure_tree(source);
-  }
-}
-
 Task<StageResultPtr> StageRunner::run_stage(int index) {
   const PlannedStage& planned = session_.plan.stages[static_cast<std::size_t>(index)];
   const PreparedStagePtr prepared = co_await prepared_stage(index);
   const StageResultPtr base = co_await base_of(planned);
   auto stage = std::make_shared<StageResult>(*base);
   stage->name = planned.name;
-  stage->rootfs.reset();
+  // What an overlay's directories hold stays as it is.
+  if (stage->rootfs && stage->rootfs->shape() != RootfsShape::overlay) stage->rootfs.reset();
   stage->format = format_on(session_.request, base->format, base->layers);
   if (planned.base.is_outside()) {
     stage->base_layers = base->layers.size();

@@ -33,7 +33,8 @@ struct StageResult {
   std::vector<ImageLayerPtr> layers;  // base first
   std::size_t base_layers = 0;
   std::optional<Tree> tree;        // once somebody wanted it
-  std::shared_ptr<Rootfs> rootfs;  // if it had a RUN
+  std::shared_ptr<Rootfs> rootfs;  // if it had a RUN, or (overlay) what it is built on
+  std::set<std::string> off_disk;  // paths that are in `tree` and not yet in `rootfs`
   std::string key;                 // of its state, for the layer cache; empty: not known
   std::string identity;            // of an image: reference and digest in short, for people
   // Files of a named context that is no image.
@@ -45,9 +46,8 @@ using StageResultPtr = std::shared_ptr<StageResult>;
 StageResultPtr result_of(const BaseImage& image, const oci::Platform& platform);
 // The directory that a named context's value names: of files, or a layout.
 std::optional<std::string> local_directory(const std::string& value);
-// An empty root file system for a stage, in a directory of its own below `directory`.
-std::shared_ptr<Rootfs> make_rootfs(Session& session, int index, RootfsShape shape, const std::string& directory,
-                                    std::set<std::string> protected_paths);
+// Where in `directory` a Rootfs of this name lives.
+std::string rootfs_directory(const Session& session, const std::string& directory, std::string_view name);
 // A stage before it runs.
 struct PreparedStage {
   ResolvedStage resolved;
@@ -87,6 +87,16 @@ class StageRunner {
     bool ended() const { return result || error; }
   };
 
+  // Made by the first who asks for it; the others wait.
+  template <class T>
+  io::Task<std::shared_ptr<T>> once(std::unique_ptr<Pending<T>>& slot, io::Task<std::shared_ptr<T>> make);
+
+  // Layers on disk, without any step's changes.
+  struct UnpackedBase {
+    std::shared_ptr<Rootfs> rootfs;
+    Tree tree;
+  };
+
   io::Task<void> prepare(int index);
   io::Task<PreparedStagePtr> prepare_stage(int index);
   io::Task<PreparedStagePtr> prepared_stage(int index);
@@ -113,7 +123,11 @@ class StageRunner {
   io::Task<void> ensure_tree(StageResultPtr stage);
   io::Task<void> remember_base(const StageResult& stage, const Tree& tree);
   io::Task<void> unpack_base(int index, StageResultPtr stage, const ResolvedStage& resolved, const Sandbox& sandbox);
+  io::Task<void> stack_up(int index, StageResultPtr stage, std::set<std::string> paths);
+  io::Task<std::shared_ptr<UnpackedBase>> unpack_layers(int index, const StageResult& stage, std::string name, RootfsShape shape,
+                                                        std::set<std::string> paths);
   std::vector<LayerInput> layers_to_unpack(int index, const StageResult& stage);
+  bool stands_on_others(int index) const;
 
   // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers
   // of the steps that need not run.
@@ -141,9 +155,28 @@ class StageRunner {
   std::map<int, std::unique_ptr<Pending<PreparedStage>>> prepared_;
   std::map<int, std::unique_ptr<Pending<StageResult>>> stages_;
   std::map<std::string, std::unique_ptr<Pending<StageResult>>> outside_;  // images and named contexts, each loaded once
+  std::map<std::vector<ImageLayerPtr>, std::unique_ptr<Pending<UnpackedBase>>> unpacked_;  // overlay: by layers
   Demand demand_;
   std::set<int> published_;  // the target and the stages it is built on
   InPlaceRoot root_;
 };
+
+template <class T>
+io::Task<std::shared_ptr<T>> StageRunner::once(std::unique_ptr<Pending<T>>& slot, io::Task<std::shared_ptr<T>> make) {
+  if (!slot) {
+    slot = std::make_unique<Pending<T>>(session_.runtime.executor());
+    Pending<T>& making = *slot;
+    try {
+      making.result = co_await std::move(make);
+    } catch (...) {
+      making.error = std::current_exception();
+    }
+    making.changed.notify_all();
+  }
+  Pending<T>& pending = *slot;
+  while (!pending.ended()) co_await pending.changed.wait();
+  if (pending.error) std::rethrow_exception(pending.error);
+  co_return pending.result;
+}
 
 }  // namespace kiln::engine

@@ -255,7 +255,9 @@ void StageRunner::take_cached(int index, StageResult& stage, const PreparedStage
     if (entry.created.empty()) entry.created = created_text(layer->created);
     if (published_.contains(index)) publisher_.push_layer(layer);
   }
-  if (count > 0) stage.tree.reset();
+  if (count == 0) return;
+  stage.tree.reset();
+  stage.rootfs.reset();
 }
 
 }  // namespace kiln::engine

@@ -118,6 +118,9 @@ Progress::StepOutcome StageRunner::Steps::outcome_of(const Changes& changes) con
 
 // A layer for the step, or a note for the one layer at the end.
 Task<void> StageRunner::Steps::record(const Changes& changes, std::size_t number) {
+  if (number >= last_run_ && stage_->rootfs) {
+    for (const auto& change : changes) stage_->off_disk.insert(change.path);
+  }
   if (!session_.request.single_snapshot) {
     LayerCache::NewEntry entry = number < entries_.size() ? entries_[number] : LayerCache::NewEntry();
     entry.reads_context = reads_context(session_, resolved_.steps[number]);

@@ -90,6 +90,13 @@ Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, const std::string& work_
   impl_->add_directory(base);
 }
 
+Rootfs::Rootfs(io::Runtime& runtime, const Rootfs& below, const std::string& work_directory, std::set<std::string> protected_paths)
+    : impl_(std::make_unique<Impl>(
+          Impl{runtime, RootfsShape::overlay, make_spread_directory(work_directory), ProtectedPaths(protected_paths)})) {
+  impl_->directories = below.impl_->directories;
+  impl_->paths = below.impl_->paths;
+}
+
 Rootfs::~Rootfs() = default;
 
 RootfsShape Rootfs::shape() const noexcept { return impl_->shape; }

@@ -2,7 +2,8 @@
 //
 // Three shapes behind one class:
 //   plain     one directory of its own (userns sandbox without overlay)
-//   overlay   a stack of directories, the base lowest; a RUN or a COPY adds one on top (userns sandbox with overlay)
+//   overlay   a stack of directories, the base lowest; a RUN or a COPY adds one on top (userns sandbox with overlay). Several may
+//             stand on one stack.
 //   in place  the container's own "/"
 // Owners, modes, times, xattrs and devices are put on disk as far as the process may (best effort, one warning a kind); the Tree
 // keeps the exact values, and the stamps in the Tree say what the disk really holds. Nothing from the new root is
@@ -33,6 +34,9 @@ class Rootfs {
   // "/": then those files are renamed into place; else no layer is read ahead.
   // protected_paths: absolute paths, cleaned, as the new root will see them.
   Rootfs(io::Runtime& runtime, RootfsShape shape, const std::string& work_directory, std::set<std::string> protected_paths);
+  // Overlay: begins with the directories of `below`, which must not change any more. The first of its own is added by push_upper()
+  // or apply(). Both work directories must be on one file system.
+  Rootfs(io::Runtime& runtime, const Rootfs& below, const std::string& work_directory, std::set<std::string> protected_paths);
   ~Rootfs();  // leaves the files; see remove()
   Rootfs(const Rootfs&) = delete;
   Rootfs& operator=(const Rootfs&) = delete;

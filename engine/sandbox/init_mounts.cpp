@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -78,16 +79,16 @@ void mount_dev(int root) {
   symlinkat("/proc/self/fd/2", dev.get(), "stderr");
 }
 
-// "l2:l1:l0", topmost first, relative to the work directory so that many of them fit into a mount option.
-std::string overlay_options(unsigned directories) {
-  std::string lower;
-  for (unsigned i = directories - 1; i-- > 0;) lower += (lower.empty() ? "" : ":") + fmt::format("l{}", i);
-  return fmt::format("userxattr,lowerdir={},upperdir=l{},workdir=w{}", lower, directories - 1, directories - 1);
+// "lowerdir=l2:l1:l0", topmost first; the paths are relative so that many of them fit into a mount option.
+std::string overlay_options(const InitRequest& request) {
+  const auto& directories = request.directories;
+  return fmt::format("userxattr,lowerdir={},upperdir={},workdir={}", fmt::join(directories.rbegin() + 1, directories.rend(), ":"),
+                     directories.back(), request.overlay_work);
 }
 
 // volatile (Linux 5.10): no sync of the whole file system when the overlay goes away.
-void mount_overlay(unsigned directories, const char* target) {
-  const std::string options = overlay_options(directories);
+void mount_overlay(const InitRequest& request, const char* target) {
+  const std::string options = overlay_options(request);
   if (mount("overlay", target, "overlay", 0, (options + ",volatile").c_str()) == 0) return;
   if (mount("overlay", target, "overlay", 0, options.c_str()) != 0) refused("mounting an overlay");
 }
@@ -97,13 +98,14 @@ void mount_overlay(unsigned directories, const char* target) {
 std::string mount_root(const InitRequest& request) {
   if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) refused("making mounts private");
   if (chdir(request.work_directory.c_str()) != 0) refused("entering " + request.work_directory);
-  if (request.overlay) {
+  if (!request.overlay_work.empty()) {
     mkdir("merged", 0755);
-    mount_overlay(request.directories, "merged");
+    mount_overlay(request, "merged");
     return request.work_directory + "/merged";
   }
-  if (mount("l0", "l0", nullptr, MS_BIND | MS_REC, nullptr) != 0) refused("binding the root file system");
-  return request.work_directory + "/l0";
+  const char* root = request.directories.front().c_str();
+  if (mount(root, root, nullptr, MS_BIND | MS_REC, nullptr) != 0) refused("binding the root file system");
+  return std::filesystem::path(request.work_directory) / root;
 }
 
 void mount_system(const std::string& root, const InitRequest& request) {
@@ -143,14 +145,17 @@ ProbeResult probe_userns(const InitRequest& request) {
     enter_other_namespaces(false);
     if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) refused("making mounts private");
     if (chdir(request.work_directory.c_str()) != 0) refused("entering the work directory");
-    for (const char* name : {"l0", "l1", "w1", "merged"}) mkdir(name, 0755);
-    if (mount("l0", "l0", nullptr, MS_BIND | MS_REC, nullptr) != 0) refused("a bind mount");
-    umount2("l0", MNT_DETACH);
+    for (const auto& name : request.directories) mkdir(name.c_str(), 0755);
+    for (const char* name : {request.overlay_work.c_str(), "merged"}) mkdir(name, 0755);
+    const char* lower = request.directories.front().c_str();
+    if (mount(lower, lower, nullptr, MS_BIND | MS_REC, nullptr) != 0) refused("a bind mount");
+    umount2(lower, MNT_DETACH);
   });
   if (!mounts) return result;
   attempt(result.overlay, [&] {
-    const io::UniqueFd file(open("l0/gone", O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
-    mount_overlay(2, "merged");
+    const std::string file_below = request.directories.front() + "/gone";
+    const io::UniqueFd file(open(file_below.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+    mount_overlay(request, "merged");
     if (unlink("merged/gone") != 0) refused("a whiteout in the overlay");
     if (mkdir("merged/made", 0755) != 0) refused("a directory in the overlay");
   });

@@ -51,7 +51,7 @@ std::string serialize(const InitRequest& request) {
   json["mode"] = static_cast<int>(request.mode);
   json["work_directory"] = request.work_directory;
   json["directories"] = request.directories;
-  json["overlay"] = request.overlay;
+  json["overlay_work"] = request.overlay_work;
   json["all_ids"] = request.all_ids;
   json["no_network"] = request.no_network;
   json["hostname"] = request.hostname;
@@ -81,7 +81,7 @@ InitRequest parse_init_request(std::string_view packed) {
   request.mode = static_cast<InitRequest::Mode>(json.at("mode").get<int>());
   json.at("work_directory").get_to(request.work_directory);
   json.at("directories").get_to(request.directories);
-  json.at("overlay").get_to(request.overlay);
+  json.at("overlay_work").get_to(request.overlay_work);
   json.at("all_ids").get_to(request.all_ids);
   json.at("no_network").get_to(request.no_network);
   json.at("hostname").get_to(request.hostname);

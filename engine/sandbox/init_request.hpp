@@ -13,9 +13,10 @@ namespace kiln::engine {
 struct InitRequest {
   enum class Mode { run_userns, run_in_place, probe } mode = Mode::probe;
   // userns
-  std::string work_directory;  // the Rootfs's; l0, l1, ... are below it
-  unsigned directories = 1;    // of the stack; 1: plain
-  bool overlay = false;
+  std::string work_directory;  // the Rootfs's
+  std::vector<std::string>
+      directories;           // of the stack, lowest first; best relative to work_directory, for they must fit into a page
+  std::string overlay_work;  // the work directory of an overlay; empty: plain, of one directory
   bool all_ids = false;
   bool no_network = false;
   std::string hostname;

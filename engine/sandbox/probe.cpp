@@ -31,6 +31,8 @@ io::Task<Probed> probe(io::Runtime& runtime, std::string directory, bool all_ids
   InitRequest request;
   request.mode = InitRequest::Mode::probe;
   request.work_directory = directory;
+  request.directories = {"l0", "l1"};
+  request.overlay_work = "w1";
   request.all_ids = all_ids;
   std::string out;
   const auto collect = [&out](int, std::string_view line) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -23,6 +24,7 @@ namespace kiln::engine {
 
 namespace {
 
+namespace fs = std::filesystem;
 using io::Task;
 
 void fill_command(InitRequest& init, const RunRequest& request) {
@@ -87,8 +89,9 @@ class UsernsSandbox final : public Sandbox {
     init.mode = InitRequest::Mode::run_userns;
     fill_command(init, request);
     init.work_directory = root.work_directory();
-    init.directories = static_cast<unsigned>(root.directories().size());
-    init.overlay = root.shape() == RootfsShape::overlay;
+    const auto relative = [&root](const std::string& path) { return fs::path(path).lexically_relative(root.work_directory()); };
+    for (const auto& path : root.directory_paths()) init.directories.push_back(relative(path));
+    if (root.shape() == RootfsShape::overlay) init.overlay_work = relative(root.overlay_work_path());
     init.all_ids = choice_.all_ids;
     prepare_mount_points(root, init);
     init.mounts = std::move(request.mounts);

@@ -122,6 +122,48 @@ if [ -x "$build/image/kaniko/executor" ]; then
   check "digest in place, watching" same "$(digest_of t/same:watching)" "$expected"
 fi
 
+# Stages on one base, and on stages whose last files no RUN has seen: with overlay the base is unpacked once for all of them.
+cat > "$WORK/stacked" <<'DOCKERFILE'
+FROM busybox AS first
+RUN echo first > /first && rm -r /opt/data && ln /bin/busybox /bin/another && chown app /tmp
+COPY hello.txt /after-run
+FROM busybox AS beside
+RUN test -e /opt/data/one && ! test -e /first && echo more >> /etc/passwd
+FROM first AS named
+ENV x=y
+FROM named AS above
+RUN cat /first /after-run > /above && ! test -e /opt/data && rm /after-run && mkdir /opt/data
+COPY --from=beside /etc/passwd /opt/data/passwd
+FROM first AS copies
+COPY dir /opt/data
+RUN true
+COPY dir/a /opt/data/second
+COPY hello.txt /opt/data/deep/
+WORKDIR /opt/later
+FROM copies AS above-copies
+RUN cat /after-run /opt/data/a > /opt/later/made && rm -r /opt/data/deep
+FROM busybox
+COPY --from=first / /first/
+COPY --from=beside / /beside/
+COPY --from=named /bin/another /bin/busybox /named/
+COPY --from=above / /above/
+COPY --from=copies /opt /copies/
+COPY --from=above-copies / /above-copies/
+RUN ls /first /above > /list
+DOCKERFILE
+stacked() { executor -c "$WORK/context" -f "$WORK/stacked" -d "$REGISTRY/t/stacked:$1" --reproducible --trace-file "$WORK/trace" "${@:2}"; }
+check "stages on stages" stacked overlay
+check "unpack their base once" same "$(jq '[.traceEvents[] | select(.name == "unpack")] | length' "$WORK/trace")" 1
+check "stages on stages, no overlay" stacked plain --no-overlay
+check "are the same" same "$(digest_of t/stacked:plain)" "$(digest_of t/stacked:overlay)"
+if [ -x "$build/image/kaniko/executor" ]; then
+  cp "$WORK/stacked" "$WORK/context/stacked"
+  check "stages on stages in place" "$here/pod/run_in_pod" --profile crio --rootfs "$build/image" --bind "$WORK/context:/workspace" --cwd /workspace \
+    -- /kaniko/executor -f stacked -d "$REGISTRY/t/stacked:place" --registry-map "docker.io=$REGISTRY" --reproducible --log-format text
+  check "are the same" same "$(digest_of t/stacked:place)" "$(digest_of t/stacked:overlay)"
+  rm "$WORK/context/stacked"
+fi
+
 # What the registry has is not sent again.
 uploads() { requests '"\(POST\|PATCH\|PUT\) /v2/.*/blobs/uploads'; }
 before=$(uploads)
