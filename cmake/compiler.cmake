@@ -21,7 +21,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(KILN_PRECOMPILED
   <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <cstdint> <cstring> <deque> <exception> <filesystem> <fstream>
   <functional> <map> <memory> <mutex> <optional> <regex> <set> <span> <sstream> <string> <string_view> <thread> <unordered_map> <utility>
-  <variant> <vector> <asio.hpp> <fmt/format.h> <nlohmann/json.hpp> <spdlog/spdlog.h>)
+  <variant> <vector> <asio.hpp> <fmt/format.h> <nlohmann/json.hpp> <spdlog/spdlog.h> ${PROJECT_SOURCE_DIR}/io/base/extern_templates.hpp)
 
 # ccache trusts a precompiled header only when told that no file depends on its date.
 find_program(CCACHE ccache)
