@@ -11,7 +11,7 @@ source "$here/lib.sh"
 mkdir "$WORK/tmp"
 export TMPDIR="$WORK/tmp"
 
-strategies() { timeout 120 "$build/kiln" bench strategies --runs 1 "$@"; }
+strategies() { timeout 300 "$build/kiln" bench strategies --runs 1 "$@"; }
 promises() { jq -r '[.promises_kept, ([.strategies[].name] | length), ([.trees[].measurements[].change] | unique | length)] | join(" ")' "$1"; }
 misses() { jq -r "[.trees[].measurements[] | select(.strategy == \"$2\" and .missed > 0) | .change] | join(\" \")" "$1"; }
 left_behind() { find "$WORK/tmp" -mindepth 1; }
@@ -48,7 +48,7 @@ check "several sizes" same "$(jq '.trees | length' "$WORK/sizes.json")" 2
 check "are one chart" grep -q 'by size of the tree' "$WORK/sizes.html"
 
 # Phases.
-phase() { timeout 120 "$build/kiln" bench "$@" --runs 1 --html "$WORK/phase.html"; }
+phase() { timeout 300 "$build/kiln" bench "$@" --runs 1 --html "$WORK/phase.html"; }
 phase unpack --tree "$WORK/tree" --json "$WORK/unpack.json" > "$WORK/unpack.txt"
 check "unpacking beside a plain loop" same "$(jq '[.rows[] | select(.ratio > 0)] | length' "$WORK/unpack.json")" 2
 check "the loop makes files of every layer" bash -c "[ \$(jq -r .work '$WORK/unpack.json' | sed -n 's/.* \([0-9]*\) entries.*/\1/p') -ge $(find "$WORK/tree" -mindepth 1 | wc -l) ]"
