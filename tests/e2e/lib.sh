@@ -108,7 +108,7 @@ check() {
   else
     failed=$((failed + 1))
     echo "FAILED: $name" >&2
-    sed 's/^/    /' "$WORK/check.log" | tail -20 >&2
+    sed 's/^/    /' "$WORK/check.log" | tail -100 >&2
   fi
 }
 # push_busybox NAME:TAG: the image of busybox_tar, as library/NAME:TAG in the registry.
@@ -124,8 +124,11 @@ start_busybox_registry() {
 
 # same_image A B: two images of the registry are one; else prints what their configs and layers say.
 same_image() {
-  local image digest
-  [ "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$1")" != "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$2")" ] || return 0
+  local image digest digests=()
+  for image in "$@"; do
+    digests+=("$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$image")") || return 1
+  done
+  [ "${digests[0]}" != "${digests[1]}" ] || return 0
   for image in "$@"; do
     echo "-- $image"
     skopeo inspect --tls-verify=false --raw --config "docker://$image"
