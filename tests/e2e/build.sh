@@ -164,6 +164,52 @@ if [ -x "$build/image/kaniko/executor" ]; then
   rm "$WORK/context/stacked"
 fi
 
+# Nor of the number of processors and the memory, in any of these: layers of many compressed blocks, from a context and from RUNs.
+mkdir "$WORK/bulk"
+python3 - "$WORK/bulk" << 'PYTHON'
+import random, sys
+numbers = random.Random(7)
+for name in range(40):
+    with open(f"{sys.argv[1]}/{name}", "wb") as file:
+        file.write(numbers.randbytes(1000 << name % 9) + b"%d\n" % name * (40000 * (name % 5)))
+PYTHON
+cat > "$WORK/bulk/Dockerfile" << 'DOCKERFILE'
+FROM busybox AS made
+COPY . /data/
+RUN cat /data/* > /all && rm /data/3 && mv /data/4 /data/moved && ln /data/5 /data/linked && chmod 600 /data/6
+RUN head -c 3000 /all >> /data/7 && rm -r /opt && mkdir /opt && echo new > /opt/one
+FROM busybox
+COPY --from=made /all /opt /from/
+RUN cp -r /from /copied && rm /from/one
+DOCKERFILE
+
+# variant TITLE COMMAND...: a build with each number of processors and each budget.
+variant() {
+  local cores budget
+  for cores in "0" "0-$(($(nproc) - 1))"; do
+    for budget in 16m 256m; do
+      check "$1, processors $cores, $budget" taskset -c "$cores" "${@:2}" --memory-budget "$budget" --reproducible --no-push \
+        --digest-file "$digest_file" --registry-map "docker.io=$REGISTRY" --log-format text
+      check "digest: $1, processors $cores, $budget" same "$(cat "$WORK/bulk/digest")" "${one_digest:=$(cat "$WORK/bulk/digest")}"
+      rm -f "$WORK/bulk/digest"
+    done
+  done
+}
+echo digest > "$WORK/bulk/.dockerignore"
+digest_file=$WORK/bulk/digest
+variant "overlay" timeout 120 "$build/executor" -c "$WORK/bulk"
+for mode in "" full redo time watch; do
+  variant "userns $mode" timeout 120 "$build/executor" -c "$WORK/bulk" --no-overlay ${mode:+--snapshot-mode "$mode"}
+done
+if [ -x "$build/image/kaniko/executor" ]; then
+  digest_file=/workspace/digest
+  for mode in "" full redo time watch; do
+    variant "in place $mode" "$here/pod/run_in_pod" --profile runtime-default --rootfs "$build/image" --bind "$WORK/bulk:/workspace" \
+      --cwd /workspace -- /kaniko/executor ${mode:+--snapshot-mode "$mode"}
+  done
+fi
+check "there was a digest to compare" grep -q '^sha256:' <<< "$one_digest"
+
 # What the registry has is not sent again.
 uploads() { requests '"\(POST\|PATCH\|PUT\) /v2/.*/blobs/uploads'; }
 before=$(uploads)
