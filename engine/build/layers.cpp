@@ -54,7 +54,10 @@ Task<void> pull_layer(Session& session, ImageLayerPtr layer, oci::PassagePtr pas
     session.progress.transfer_advanced(transfer, bytes);
   };
   if (passage) {
-    co_await layer->origin->download(layer->origin_repository, layer->descriptor, passage, on_bytes);
+    const auto make_spool = [&session] {
+      return std::make_shared<oci::SpoolBlob>(session.runtime.executor(), session.spool_directory);
+    };
+    co_await layer->origin->download(layer->origin_repository, layer->descriptor, passage, make_spool, on_bytes);
   } else {
     co_await layer->origin->download(layer->origin_repository, layer->descriptor, layer->blob, on_bytes);
   }
@@ -131,8 +134,8 @@ Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tre
 
 constexpr auto watching_interval = std::chrono::milliseconds(200);
 
-// Through memory a layer comes over one connection, and only when its turn is near. Where that is slower than unpacking, the
-// layers whose turn is still to come are downloaded to the spool now, all at once.
+// Through memory a layer comes only when its turn is near, and over one connection at first. Where that is slower than unpacking,
+// the layers whose turn is still to come are downloaded to the spool now, all at once.
 Task<void> watch_supply(std::vector<LayerInput> inputs) {
   const auto waits = [](const LayerInput& input) { return input.passes() && !input.passage->opened(); };
   const auto starves = [](const LayerInput& input) { return input.passage && input.passage->starved(); };

@@ -68,8 +68,11 @@ class Registry {
   // Fills `blob` and completes it once size and digest have been verified; on any failure fails it and throws.
   // The digest is computed on the waiting pool as the bytes pass.
   io::Task<void> download(std::string repository, Descriptor descriptor, SpoolBlobPtr blob, OnBytes on_bytes);
-  // The same through memory, from the first byte to the last; ends early, without an error, when the consumer has gone.
-  io::Task<void> download(std::string repository, Descriptor descriptor, PassagePtr passage, OnBytes on_bytes);
+  // The same through memory, from the first byte to the last; ends early, without an error, when the consumer has gone. Where one
+  // connection does not feed the consumer, the rest of a large blob comes over several, by way of a spool that `make_spool` makes.
+  using MakeSpool = std::function<SpoolBlobPtr()>;
+  io::Task<void> download(std::string repository, Descriptor descriptor, PassagePtr passage, MakeSpool make_spool,
+                          OnBytes on_bytes);
 
   io::Task<bool> has_blob(std::string repository, Digest digest);
   // True when the repository has no tags yet, or does not exist: then a HEAD before an upload cannot find anything.

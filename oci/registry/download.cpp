@@ -1,6 +1,7 @@
 // Downloading a blob: in ranges over several connections where it is large and the registry allows it, continued where it
 // broke, its digest computed as the spool grows. Or in one piece after the other through memory, where its consumer computes the
-// digest.
+// digest: over one connection as long as that feeds the consumer, and else what is left of a large blob in ranges to a spool, and
+// from there to the consumer.
 //
 // A byte is delivered once. Consumers read, and the digest is computed, while the rest still comes in: a server that ignores
 // Range and starts again from the first byte may not change what they have seen.
@@ -26,15 +27,25 @@ constexpr std::size_t piece_size = 512U << 10U;
 constexpr std::uint64_t range_size = 8U << 20U;
 
 struct Transfer {
+  Transfer(Session& the_session, std::string the_repository, Descriptor the_descriptor, OnBytes tell_bytes)
+      : session(the_session),
+        repository(std::move(the_repository)),
+        descriptor(std::move(the_descriptor)),
+        on_bytes(std::move(tell_bytes)),
+        answered(the_session.runtime().executor()) {}
+
   Session& session;
   std::string repository;
   Descriptor descriptor;
-  SpoolBlobPtr blob;  // where the bytes go: one of the two
-  PassagePtr passage;
+  SpoolBlobPtr spool;  // where the bytes go; null: to the passage
+  PassagePtr passage;  // the consumer's, if it is not the spool's
   OnBytes on_bytes;
   io::Notify answered;  // the first request: then it is known whether the registry gives ranges
   std::optional<bool> ranges;
-  std::uint64_t taken = 0;  // bytes before this one are some connection's business
+  std::uint64_t taken = 0;        // bytes before this one are some connection's business
+  std::uint64_t spool_begin = 0;  // the byte that the spool begins with
+  bool spreading = false;         // a passage is better fed from `taken` on over several connections
+  bool left = false;              // the passage's consumer has gone
 
   std::string doing() const { return fmt::format("downloading blob {} of {}", descriptor.digest.text(), repository); }
   io::Error error(io::ErrorKind kind, const std::string& what) const {
@@ -71,7 +82,8 @@ class Landing {
 
   // What the next bytes are to be read into; empty when nobody wants them.
   Task<io::MutableBytes> room() {
-    if (transfer_.passage) {
+    if (transfer_.left) co_return io::MutableBytes();
+    if (!transfer_.spool) {
       const io::MutableBytes room = co_await transfer_.passage->room();
       co_return room;
     }
@@ -84,12 +96,13 @@ class Landing {
 
   // The room's first bytes are the blob's, from `offset` on.
   Task<void> take(std::uint64_t offset, std::size_t size) {
-    if (transfer_.passage) {
+    if (!transfer_.spool) {
       transfer_.passage->commit(size);
     } else {
-      auto write = [this, offset, size] { transfer_.blob->write_at(offset, io::Bytes(buffer_).first(size)); };
+      const std::uint64_t place = offset - transfer_.spool_begin;
+      auto write = [this, place, size] { transfer_.spool->write_at(place, io::Bytes(buffer_).first(size)); };
       co_await io::offload(transfer_.session.runtime().cpu(), write);
-      transfer_.blob->announce();
+      transfer_.spool->announce();
     }
     if (transfer_.on_bytes) transfer_.on_bytes(size);
   }
@@ -100,7 +113,15 @@ class Landing {
   std::vector<std::byte> buffer_;
 };
 
-// Delivers bytes `begin` to `end` from a body that starts at byte `from`, which is not after `begin`; gives where it stopped.
+// Whether what comes after `reached` had better come over several connections: a lot that the consumer waits for.
+bool better_spread(const Transfer& transfer, const http::Response& response, std::uint64_t reached) {
+  const RegistryOptions& options = transfer.session.options();
+  if (transfer.spool || options.ranges < 2 || transfer.descriptor.size - reached <= options.parallel_download_above) return false;
+  return response.headers().get("Accept-Ranges") == "bytes" && transfer.passage->starved();
+}
+
+// Delivers bytes `begin` to `end` from a body that starts at byte `from`, which is not after `begin`; gives where it stopped:
+// where the body broke off, or the transfer is to be spread from there on.
 Task<std::uint64_t> copy_body(Transfer& transfer, http::Response& response, std::uint64_t from, std::uint64_t begin,
                               std::uint64_t end) {
   Landing landing(transfer);
@@ -114,6 +135,8 @@ Task<std::uint64_t> copy_body(Transfer& transfer, http::Response& response, std:
     if (from >= begin && piece.size > 0) co_await landing.take(from, piece.size);
     from += piece.size;
     last = piece.last;
+    transfer.spreading = !last && from > begin && better_spread(transfer, response, from);
+    if (transfer.spreading) break;
   }
   co_return std::max(from, begin);
 }
@@ -145,7 +168,7 @@ void remember_ranges(Transfer& transfer, bool ranges) {
 }
 
 // The bytes from `begin` to `end`, in as many requests as it takes. The first answer of a transfer may be all of the blob:
-// then it is used as such.
+// then it is used as such. Ends early where the transfer is to be spread.
 Task<void> download_range(Transfer& transfer, std::uint64_t begin, std::uint64_t end) {
   const int attempts = transfer.session.options().attempts;
   int without_progress = 0;
@@ -165,6 +188,9 @@ Task<void> download_range(Transfer& transfer, std::uint64_t begin, std::uint64_t
     const std::uint64_t reached = co_await copy_body(transfer, response, partial ? begin : 0, begin, end);
     without_progress = reached > begin ? 1 : without_progress + 1;
     begin = reached;
+    if (!transfer.spreading) continue;
+    transfer.taken = reached;
+    co_return;
   }
 }
 
@@ -180,6 +206,10 @@ Task<void> download_in_turn(Transfer& transfer, bool first) {
   }
 }
 
+void download_in_ranges(Transfer& transfer, io::TaskGroup& group) {
+  for (unsigned i = 0; i < transfer.session.options().ranges; ++i) group.spawn(download_in_turn(transfer, i == 0));
+}
+
 Task<void> download_all(Transfer& transfer) {
   const RegistryOptions& options = transfer.session.options();
   const std::uint64_t size = transfer.descriptor.size;
@@ -188,7 +218,36 @@ Task<void> download_all(Transfer& transfer) {
     co_return;
   }
   io::TaskGroup group(transfer.session.runtime().executor());
-  for (unsigned i = 0; i < options.ranges; ++i) group.spawn(download_in_turn(transfer, i == 0));
+  download_in_ranges(transfer, group);
+  co_await group.join();
+}
+
+// From the spool to the consumer, as it grows.
+Task<void> feed_passage(Transfer& transfer) {
+  const std::uint64_t size = transfer.descriptor.size - transfer.spool_begin;
+  for (std::uint64_t offset = 0; offset < size;) {
+    co_await transfer.spool->wait_beyond(offset);
+    const io::MutableBytes room = co_await transfer.passage->room();
+    transfer.left = room.empty();
+    if (transfer.left) co_return;
+    const auto read = [&transfer, room, offset] { return transfer.spool->read_at(offset, room); };
+    const std::size_t count = co_await io::offload(transfer.session.runtime().cpu(), read);
+    transfer.passage->commit(count);
+    offset += count;
+  }
+}
+
+// What a passage has not got yet, over several connections.
+Task<void> spread(Transfer& transfer, SpoolBlobPtr spool) {
+  spdlog::debug("{}: the rest, from byte {} on, comes over {} connections", transfer.doing(), transfer.taken,
+                transfer.session.options().ranges);
+  transfer.spool = std::move(spool);
+  transfer.spool_begin = transfer.taken;
+  transfer.spreading = false;
+  transfer.ranges.reset();
+  io::TaskGroup group(transfer.session.runtime().executor());
+  group.spawn(feed_passage(transfer));
+  download_in_ranges(transfer, group);
   co_await group.join();
 }
 
@@ -197,9 +256,9 @@ Task<void> hash_spool(Transfer& transfer, io::Sha256& hash) {
   std::vector<std::byte> buffer(piece_size);
   std::uint64_t offset = 0;
   while (offset < transfer.descriptor.size) {
-    co_await transfer.blob->wait_beyond(offset);
+    co_await transfer.spool->wait_beyond(offset);
     auto work = [&transfer, &hash, &buffer, offset] {
-      const std::size_t count = transfer.blob->read_at(offset, buffer);
+      const std::size_t count = transfer.spool->read_at(offset, buffer);
       hash.update(io::Bytes(buffer).first(count));
       return count;
     };
@@ -222,15 +281,8 @@ Task<void> download_and_hash(Transfer& transfer) {
 }  // namespace
 
 Task<void> Registry::download(std::string repository, Descriptor descriptor, SpoolBlobPtr blob, OnBytes on_bytes) {
-  Transfer transfer{impl_->session,
-                    std::move(repository),
-                    std::move(descriptor),
-                    std::move(blob),
-                    nullptr,
-                    std::move(on_bytes),
-                    io::Notify(impl_->session.runtime().executor()),
-                    {},
-                    0};
+  Transfer transfer(impl_->session, std::move(repository), std::move(descriptor), std::move(on_bytes));
+  transfer.spool = std::move(blob);
   std::exception_ptr failure;
   try {
     co_await download_and_hash(transfer);
@@ -238,27 +290,22 @@ Task<void> Registry::download(std::string repository, Descriptor descriptor, Spo
     failure = std::current_exception();
   }
   if (failure) {
-    transfer.blob->fail(failure);
+    transfer.spool->fail(failure);
     std::rethrow_exception(failure);
   }
-  transfer.blob->complete(transfer.descriptor.digest);
+  transfer.spool->complete(transfer.descriptor.digest);
 }
 
-Task<void> Registry::download(std::string repository, Descriptor descriptor, PassagePtr passage, OnBytes on_bytes) {
-  Transfer transfer{impl_->session,
-                    std::move(repository),
-                    std::move(descriptor),
-                    nullptr,
-                    std::move(passage),
-                    std::move(on_bytes),
-                    io::Notify(impl_->session.runtime().executor()),
-                    {},
-                    0};
+Task<void> Registry::download(std::string repository, Descriptor descriptor, PassagePtr passage, MakeSpool make_spool,
+                              OnBytes on_bytes) {
+  Transfer transfer(impl_->session, std::move(repository), std::move(descriptor), std::move(on_bytes));
+  transfer.passage = std::move(passage);
   std::exception_ptr failure;
   try {
     const std::size_t memory = std::size_t{Passage::pieces} * Passage::piece_size;
     const io::ByteBudget::Lease lease = co_await impl_->session.runtime().budget().acquire(memory);
     co_await download_range(transfer, 0, transfer.descriptor.size);
+    if (transfer.spreading) co_await spread(transfer, make_spool());
   } catch (...) {
     failure = std::current_exception();
   }

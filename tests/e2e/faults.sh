@@ -20,9 +20,9 @@ digest_of() { skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker:/
 # A repository of its own for a case, so that rules and log lines tell cases apart.
 base() { cp -r "$storage/library/$2" "$storage/library/$1"; }
 requests() { grep -cE "$1" "$WORK/faulty/log" || true; }
-# build_from BASE FLAGS...: `FROM library/BASE` and a COPY; pulled through the faulty registry.
+# build_from BASE FLAGS...: `FROM library/BASE` and a COPY, or $step; pulled through the faulty registry.
 build_from() {
-  printf 'FROM %s\nCOPY hello /\n' "$1" > "$WORK/Dockerfile.$1"
+  printf 'FROM %s\n%s\n' "$1" "${step:-COPY hello /}" > "$WORK/Dockerfile.$1"
   timeout "${limit:-30}" "$build/executor" -c "$WORK/context" -f "$WORK/Dockerfile.$1" --reproducible --log-format text -v debug \
     --registry-map "docker.io=$FAULTY" --skip-default-registry-fallback "${@:2}"
 }
@@ -32,7 +32,8 @@ mkdir -p "$WORK/context" "$WORK/empty" "$WORK/big-root"
 echo hello > "$WORK/context/hello"
 busybox_tar "$WORK/small.tar"
 python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(1).randbytes(40 << 20))' > "$WORK/big-root/noise"
-tar -C "$WORK/big-root" --numeric-owner -cf "$WORK/big.tar" noise
+cp /bin/busybox "$WORK/big-root/busybox"
+tar -C "$WORK/big-root" --numeric-owner -cf "$WORK/big.tar" noise busybox
 for image in small big; do
   layout_from_tar "$WORK/$image.tar" "$WORK/$image"
   skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/$image:latest" "docker://$REGISTRY/library/$image:latest"
@@ -117,6 +118,26 @@ check "and for each range where they are not" same "$(requests "GET /v2/library/
 pulled ranges-one-slow big GET "blobs/$layer_big" 1 rate=4000000
 unpulled ranges-shifted big GET "blobs/$layer_big" always shift=7 "$layer_big"
 unpulled ranges-flipped big GET "blobs/$layer_big" 1 flip=5000 "$layer_big"
+# Through memory to the unpacker, because the destination has the layer, and over more connections where one is too slow.
+step='RUN ["/busybox", "touch", "/made"]'
+check "a RUN without faults" build_from big -d "$REGISTRY/plain/run:v1"
+expected_run=$(digest_of plain/run:v1)
+passed() {
+  mkdir -p "$storage/t"
+  cp -r "$storage/library/big" "$storage/t/$1"
+  pulled "$1" big GET "blobs/$layer_big" always "$2"
+}
+expected_big_copied=$expected_big expected_big=$expected_run
+passed passing-slowly rate=20000000
+check "the first connection is not the only one" grep -q 'comes over 4 connections' "$WORK/passing-slowly.log"
+check "and the bytes come once" same "$(requests "GET /v2/library/passing-slowly/blobs/$layer_big 200")" 1
+passed passing-slowly-without-ranges rate=20000000,ignore-range
+passed passing-slowly-and-reset rate=20000000,reset=7000000
+mkdir -p "$storage/t"
+cp -r "$storage/library/big" "$storage/t/passing-flipped"
+unpulled passing-flipped big GET "blobs/$layer_big" always rate=20000000,flip=5000 "$layer_big"
+expected_big=$expected_big_copied
+unset step
 pulled manifest-reset-once small GET manifests/latest 1 reset=100
 pulled manifest-truncated-once small GET manifests/latest 1 truncate=100
 pulled manifest-flipped-once small GET manifests/latest 1 flip=120
