@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/base_files.hpp"
 #include "engine/build/layer_cache.hpp"
 #include "engine/build/layers.hpp"
 #include "engine/dockerfile/suggest.hpp"
@@ -238,12 +239,14 @@ Task<std::shared_ptr<BaseImage>> load_layout_image(Session& session, std::string
 Task<void> keep_base_images(Session& session) {
   const CacheSettings& settings = session.request.cache;
   if (!session.image_store || !settings.keep_base_images) co_return;
-  const auto work = [&session, &settings] {
+  const auto store = [&session] {
     for (const auto& image : session.base_images) store_image(*session.image_store, *image);
-    if (settings.limit > 0) session.image_store->trim(settings.ttl, settings.limit);
   };
+  const auto trim = [&session, &settings] { session.image_store->trim(settings.ttl, settings.limit); };
   try {
-    co_await io::offload(session.runtime.waiting(), work);
+    co_await io::offload(session.runtime.waiting(), store);
+    co_await keep_base_files(session);
+    if (settings.limit > 0) co_await io::offload(session.runtime.waiting(), trim);
   } catch (const io::Error& error) {
     if (error.kind() == io::ErrorKind::cancelled) throw;
     spdlog::warn("base images are not kept in {}: {}", settings.directory, error.message());

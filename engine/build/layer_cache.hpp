@@ -70,10 +70,10 @@ class LayerCache {
   io::Task<void> write_or_warn(NewEntry names, ImageLayerPtr layer, std::string mount_from, std::size_t number);
   io::Task<bool> holds(std::size_t number);
   io::Task<std::optional<Tree>> read_files(const std::vector<ImageLayerPtr>& layers, std::size_t base);
-  io::Task<void> fetch_index(std::string key, oci::SpoolBlobPtr& index);
-  io::Task<void> write_tree_index(std::vector<ImageLayerPtr> layers, Tree tree, WholeFiles whole);
+  io::Task<void> find_index(std::string key, oci::SpoolBlobPtr& index);
+  io::Task<void> find_index_of_base(std::vector<ImageLayerPtr> base, oci::SpoolBlobPtr& index);
+  io::Task<void> write_base_index(std::vector<ImageLayerPtr> layers, Tree tree, WholeFiles whole);
   io::Task<void> write_layer_index(NewEntry entry, ImageLayerPtr layer, Tree tree, Changes changes, WholeFiles whole);
-  io::Task<void> write_index(std::string key, FileIndex index, LayerSettings settings, std::string before, std::string text);
   io::Task<void> write_config(oci::Digest image, oci::Descriptor config, std::string bytes, std::string name);
   io::Task<void> write_record(std::string name, std::vector<StepInputs> steps, std::vector<StepInputs> known);
   io::Task<void> trim();

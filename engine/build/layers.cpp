@@ -173,6 +173,18 @@ oci::SpoolBlobPtr blob_of(Session& session, const ImageLayerPtr& layer) {
   return layer->blob;
 }
 
+std::vector<oci::Digest> digests_of(const std::vector<ImageLayerPtr>& layers) {
+  std::vector<oci::Digest> digests;
+  for (const auto& layer : layers) digests.push_back(layer->descriptor.digest);
+  return digests;
+}
+
+std::vector<oci::SpoolBlobPtr> blobs_of(Session& session, const std::vector<ImageLayerPtr>& layers) {
+  std::vector<oci::SpoolBlobPtr> blobs;
+  for (const auto& layer : layers) blobs.push_back(blob_of(session, layer));
+  return blobs;
+}
+
 oci::SpoolBlobPtr want_bytes(Session& session, const ImageLayerPtr& layer) {
   const oci::SpoolBlobPtr blob = blob_of(session, layer);
   blob->want();

@@ -49,9 +49,12 @@ io::Task<std::shared_ptr<BaseImage>> load_base_image(Session& session, oci::Refe
 // --build-context). Errors carry the place.
 io::Task<std::shared_ptr<BaseImage>> load_layout_image(Session& session, std::string place, oci::Platform platform);
 std::string layout_place_directory(const std::string& place);
-// Leaves the base images that this build has downloaded in the directory. Trouble is a warning.
+// Leaves the base images that this build has downloaded in the directory, and what is in those that it has read. Trouble is a
+// warning.
 io::Task<void> keep_base_images(Session& session);
 
+std::vector<oci::Digest> digests_of(const std::vector<ImageLayerPtr>& layers);
+std::vector<oci::SpoolBlobPtr> blobs_of(Session& session, const std::vector<ImageLayerPtr>& layers);
 // The blob of a layer; if this build has not made it, its download starts when somebody wants bytes of it.
 oci::SpoolBlobPtr blob_of(Session& session, const ImageLayerPtr& layer);
 

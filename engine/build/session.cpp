@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/base_files.hpp"
 #include "engine/build/context_reads.hpp"
 #include "engine/build/layer_cache.hpp"
 #include "engine/build/mount_exchange.hpp"

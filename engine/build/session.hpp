@@ -23,6 +23,7 @@ namespace kiln::engine {
 class ContextReads;
 class LayerCache;
 class MountExchange;
+struct BaseFiles;
 struct BaseImage;
 
 struct Session {
@@ -72,6 +73,7 @@ struct Session {
   int next_transfer = 0;
   std::unique_ptr<oci::ImageStore> image_store;         // the directory of base images; null: none
   std::vector<std::shared_ptr<BaseImage>> base_images;  // of this build
+  std::vector<BaseFiles> base_files;                    // of those, to be kept
   std::unique_ptr<LayerCache> cache;                    // null: off
   std::unique_ptr<MountExchange> mounts;                // of cache mounts with the cache's repository; null: off
   io::Notify layer_pushed;                              // a layer has reached its destinations

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/build/base_files.hpp"
 #include "engine/build/checks.hpp"
 #include "engine/build/final_config.hpp"
 #include "engine/build/steps.hpp"
@@ -186,23 +187,29 @@ Task<void> StageRunner::ensure_tree(StageResultPtr stage) {
   if (!tree) {
     // Somebody may want contents, too.
     const auto kept = [](const ImageLayer&) { return false; };
-    std::vector<LayerInput> base = want_layers(session_, stage->layers, kept);
-    const auto base_end = base.begin() + static_cast<std::ptrdiff_t>(stage->base_layers);
-    std::vector<LayerInput> made(base_end, base.end());
-    base.erase(base_end, base.end());
-    tree = co_await index_layers(session_.runtime, Tree(), std::move(base));
-    co_await remember_base(*stage, *tree);
+    const auto base_end = stage->layers.begin() + static_cast<std::ptrdiff_t>(stage->base_layers);
+    const std::vector<ImageLayerPtr> base(stage->layers.begin(), base_end);
+    std::vector<LayerInput> made = want_layers(session_, {base_end, stage->layers.end()}, kept);
+    tree = co_await find_base_files(session_, base);
+    if (!tree) {
+      tree = co_await index_layers(session_.runtime, Tree(), want_layers(session_, base, kept));
+      co_await remember_base(*stage, *tree);
+    }
     tree = co_await index_layers(session_.runtime, *tree, std::move(made));
   }
   stage->tree = std::move(tree);
 }
 
-// Leaves in the cache what is in the image that the stage is built on: `tree`.
+// Leaves in the cache, and beside the base images, what is in the image that the stage is built on: `tree`.
 Task<void> StageRunner::remember_base(const StageResult& stage, const Tree& tree) {
-  if (!caching() || !session_.request.cache.write || stage.base_layers == 0) co_return;
+  const CacheSettings& settings = session_.request.cache;
+  const bool in_cache = caching() && settings.write;
+  if (stage.base_layers == 0 || !(in_cache || settings.keep_base_images)) co_return;
   const auto base_end = stage.layers.begin() + static_cast<std::ptrdiff_t>(stage.base_layers);
-  WholeFiles whole = co_await read_users(session_, stage, tree);
-  session_.cache->remember_files({stage.layers.begin(), base_end}, tree, std::move(whole));
+  const std::vector<ImageLayerPtr> base(stage.layers.begin(), base_end);
+  const WholeFiles whole = co_await read_users(session_, stage, tree);
+  if (in_cache) session_.cache->remember_files(base, tree, whole);
+  remember_base_files(session_, {base, tree, whole});
 }
 
 Task<StageResultPtr> StageRunner::run_stage(int index) {

@@ -4,9 +4,13 @@
 #include <memory>
 #include <set>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "engine/build/registries.hpp"
+#include "engine/cache/index_store.hpp"
+#include "engine/cache/layout_store.hpp"
+#include "engine/rootfs/rootfs.hpp"
 #include "io/base/error.hpp"
 #include "io/loop/notify.hpp"
 #include "io/loop/task_group.hpp"
@@ -27,11 +31,15 @@ class Warmer {
         request_(request),
         connections_(runtime, request.registries),
         store_(request.directory),
+        indexes_(open_layout_store(runtime, request.directory)),
+        reader_(io::make_file_reader(runtime)),
         fetched_changed_(runtime.executor()) {}
 
   Task<void> warm_or_tell(WarmImage image, WarmResult& result) {
     try {
-      co_await warm_one(image, result);
+      std::vector<oci::Descriptor> layers;
+      co_await warm_one(image, result, layers);
+      co_await leave_index(image, std::move(layers));
     } catch (const io::Error& error) {
       if (error.kind() == io::ErrorKind::cancelled) throw;
       result.error = error.message();
@@ -44,13 +52,14 @@ class Warmer {
   }
 
  private:
-  Task<void> warm_one(WarmImage wanted, WarmResult& result) {
+  Task<void> warm_one(WarmImage wanted, WarmResult& result, std::vector<oci::Descriptor>& layers) {
     const oci::PulledManifest pulled = co_await connections_.hub.pull_manifest(wanted.reference, wanted.platform);
     oci::Image image;
     image.manifest_bytes = pulled.manifest.bytes;
     image.manifest_digest = pulled.manifest.digest;
     image.manifest = oci::parse_manifest(pulled.manifest.bytes, pulled.manifest.media_type);
     result.digest = image.manifest_digest;
+    layers = image.manifest.layers;
     const std::optional<oci::Descriptor> known = known_entry(wanted, image);
     const std::unique_ptr<Writer> writer = co_await open_writer();
     co_await fetch_layers(pulled, image.manifest, *writer, result);
@@ -63,6 +72,41 @@ class Warmer {
     const auto publish = [&writer, &image, &wanted, &pulled] { writer->publish(image, wanted.reference.text(), pulled.index); };
     co_await io::offload(runtime_.waiting(), publish);
   }
+
+  // What is in the image: builds that only COPY onto it read this instead of its layers (base_files.hpp). They can do without.
+  Task<void> leave_index(WarmImage image, std::vector<oci::Descriptor> layers) {
+    std::vector<oci::Digest> digests;
+    for (const auto& layer : layers) digests.push_back(layer.digest);
+    const std::string key = tree_index_key(digests);
+    try {
+      const bool there = co_await has_index(*indexes_, key);
+      if (there) co_return;
+      std::vector<oci::SpoolBlobPtr> blobs;
+      std::vector<LayerInput> inputs;
+      for (const auto& layer : layers) {
+        blobs.push_back(stored_blob(layer));
+        inputs.push_back({blobs.back(), nullptr});
+      }
+      Tree tree = co_await index_layers(runtime_, Tree(), std::move(inputs));
+      WholeFiles whole = co_await read_user_files(runtime_, tree);
+      co_await write_tree_index(runtime_, *reader_, *indexes_, spool_directory(), key, std::move(blobs), std::move(tree),
+                                std::move(whole));
+    } catch (const io::Error& error) {
+      if (error.kind() == io::ErrorKind::cancelled) throw;
+      spdlog::warn("what is in {} is not left in {}: {}", image.reference.familiar(), store_.directory(), error.message());
+    }
+  }
+
+  oci::SpoolBlobPtr stored_blob(const oci::Descriptor& layer) {
+    const oci::BlobFilePtr file = store_.open_blob(layer);
+    if (!file) throw io::Error(io::ErrorKind::filesystem, fmt::format("{} has been deleted meanwhile", layer.digest.text()));
+    auto blob = std::make_shared<oci::SpoolBlob>(runtime_.executor(), spool_directory());
+    blob->adopt(std::move(file->fd), layer.digest, layer.size);
+    return blob;
+  }
+
+  // Of unnamed files of the directory itself: a killed warmer leaves nothing of them.
+  std::string spool_directory() const { return store_.directory() + "/blobs/sha256"; }
 
   // The entry that is there already, if its documents are.
   std::optional<oci::Descriptor> known_entry(const WarmImage& wanted, const oci::Image& image) const {
@@ -133,9 +177,8 @@ class Warmer {
     co_return false;
   }
 
-  // The spool is an unnamed file of the directory itself: a killed warmer leaves nothing of it.
   Task<void> download(const oci::PulledManifest& pulled, oci::Descriptor layer, Writer& writer) {
-    auto blob = std::make_shared<oci::SpoolBlob>(runtime_.executor(), store_.directory() + "/blobs/sha256");
+    auto blob = std::make_shared<oci::SpoolBlob>(runtime_.executor(), spool_directory());
     co_await pulled.registry->download(pulled.repository, layer, blob, {});
     const auto add = [&writer, layer, blob] { writer.add(layer, *blob, true); };
     co_await io::offload(runtime_.waiting(), add);
@@ -145,6 +188,8 @@ class Warmer {
   const WarmRequest& request_;
   RegistryConnections connections_;
   oci::ImageStore store_;
+  std::unique_ptr<CacheStore> indexes_;  // in the same directory
+  std::unique_ptr<io::FileReader> reader_;
   std::set<oci::Digest> fetching_, fetched_;
   io::Notify fetched_changed_;
 };

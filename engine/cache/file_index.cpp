@@ -7,7 +7,6 @@
 
 #include "engine/cache/key.hpp"
 #include "io/base/error.hpp"
-#include "oci/tar/reader.hpp"
 
 namespace kiln::engine {
 
@@ -94,20 +93,21 @@ class ContentFinder final : public LayerSink {
   const std::vector<std::shared_ptr<const ContentLayer>>& layers_;
 };
 
+}  // namespace
+
 std::string read_whole(oci::TarReader& archive, const oci::TarEntry& entry) {
   if (entry.size > largest_whole) {
-    throw io::Error(io::ErrorKind::integrity, fmt::format("the index has '{}' with {} bytes", entry.path, entry.size));
+    throw io::Error(io::ErrorKind::integrity,
+                    fmt::format("'{}' has {} bytes: it is read whole up to 16 MiB", entry.path, entry.size));
   }
   std::string bytes(entry.size, '\0');
   for (std::size_t done = 0; done < bytes.size();) {
     const std::size_t count = archive.read(std::as_writable_bytes(std::span(bytes)).subspan(done));
-    if (count == 0) throw io::Error(io::ErrorKind::integrity, fmt::format("the index ends within '{}'", entry.path));
+    if (count == 0) throw io::Error(io::ErrorKind::integrity, fmt::format("the archive ends within '{}'", entry.path));
     done += count;
   }
   return bytes;
 }
-
-}  // namespace
 
 std::string tree_index_key(std::span<const oci::Digest> layers) {
   std::vector<std::string> digests;

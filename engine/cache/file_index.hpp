@@ -18,6 +18,7 @@
 #include "engine/tree/tree.hpp"
 #include "io/codec/decompress.hpp"
 #include "oci/image/digest.hpp"
+#include "oci/tar/reader.hpp"
 
 namespace kiln::engine {
 
@@ -40,6 +41,9 @@ using WholeFiles = std::map<std::string, std::string>;
 FileIndex index_of_tree(const Tree& tree, std::span<const oci::SpoolBlobPtr> layers, const WholeFiles& whole);
 // Of the one layer that is made of `changes`.
 FileIndex index_of_layer(const Tree& tree, const Changes& changes, const WholeFiles& whole);
+
+// The bytes of the entry that the archive is at. Errors: io::Error(integrity) for a large one, and one that is cut short.
+std::string read_whole(oci::TarReader& archive, const oci::TarEntry& entry);
 
 // Puts what the index in `archive` (a tar, not compressed) says onto `tree`; contents are in `layers`. Errors: io::Error(integrity)
 // for what is no index of so many layers; those of the archive. Reads to the end, where a download's bytes are known to be right.

@@ -21,6 +21,8 @@ skopeo copy --quiet --dest-tls-verify=false "oci:$WORK/large-layout:latest" "doc
 cache=$WORK/cache
 manifest=$(jq -r '.manifests[0].digest' "$WORK/busybox/index.json")
 layer=$(jq -r '.layers[0].digest' "$WORK/busybox/blobs/sha256/${manifest#sha256:}")
+# Names of the images in a directory, not of the indexes of what is in them.
+images() { jq -r '.manifests[].annotations["org.opencontainers.image.ref.name"] | select(startswith("files-") | not)' "$1/index.json"; }
 requests() { grep -c "$1" "$WORK/access.log" || true; }
 layer_gets() { requests "\"GET /v2/.*/blobs/$layer"; }
 
@@ -72,7 +74,7 @@ check "and that is told" grep -q 'nowhere:1 is not stored' "$WORK/log"
 check "all are missing" fails_with "no image could be stored" warmer -i nowhere:1 -i nowhere:2
 rm -rf "$cache"
 check "the images of a Dockerfile" warmer -d "$WORK/context/Dockerfile" --build-arg BASE=large:1 -v debug
-check "are those it is built from" same "$(jq -r '.manifests[].annotations["org.opencontainers.image.ref.name"]' "$cache/index.json" | sort | tr '\n' ' ')" \
+check "are those it is built from" same "$(images "$cache" | sort | tr '\n' ' ')" \
   "docker.io/library/busybox:other docker.io/library/large:1 docker.io/library/tools:1 "
 check "a platform that there is not" bash -c "! '$build/warmer' --registry-map docker.io=$REGISTRY -c '$cache' --customPlatform linux/nothing/at/all -i busybox 2> /dev/null"
 
@@ -121,7 +123,53 @@ before=$(requests '"GET /v2/.*/blobs/')
 check "and again" kiln_build
 check "downloads nothing any more" same "$(($(requests '"GET /v2/.*/blobs/') - before))" 0
 check "--cache-limit" kiln_build --cache-limit 100k
-check "deletes what is over it" same "$(ls "$WORK/kept/blobs/sha256" | wc -l)" 0
+check "deletes what is over it" same "$(images "$WORK/kept"; find "$WORK/kept/blobs/sha256" -size +100k)" ""
+
+# What is in a base image is kept beside it: a build that only copies reads no layer of it, with the layer cache or without.
+mkdir "$WORK/copying"
+echo x > "$WORK/copying/x"
+printf 'FROM busybox\nCOPY --chown=app:extra x /link/x\nCOPY --from=busybox:other /bin/cat /copied-cat\n' > "$WORK/copying/Dockerfile"
+copying() { timeout 60 "$build/kiln" build --registry-map "docker.io=$REGISTRY" --reproducible --progress plain "$@" "$WORK/copying" > "$WORK/digest" 2> "$WORK/log"; }
+# The layer is there, with the right size, and reading it would be noticed.
+spoil() { chmod u+w "$1/blobs/sha256/${layer#sha256:}" && printf 'X' | dd of="$1/blobs/sha256/${layer#sha256:}" bs=1 seek=100 conv=notrunc status=none; }
+check "a build that only copies" copying --cache-dir "$WORK/copies"
+copied=$(cat "$WORK/digest")
+check "leaves what is in its base" same "$("$build/kiln" cache list --json "$WORK/copies" | jq '[.[] | select(.kind == "files")] | length')" 1
+check "and again" copying --cache-dir "$WORK/copies"
+check "gives the same image with the same layers" same "$(cat "$WORK/digest")" "$copied"
+printf 'FROM busybox\nCOPY --chown=app:extra x /link/x\nWORKDIR /srv\n' > "$WORK/copying/Dockerfile"
+check "without a directory" copying
+copied=$(cat "$WORK/digest")
+spoil "$WORK/copies"
+before=$(requests '"GET /v2/.*/blobs/')
+check "what is in the base is known" copying --cache-dir "$WORK/copies"
+check "the image is the same" same "$(cat "$WORK/digest")" "$copied"
+check "no blob is downloaded" same "$(($(requests '"GET /v2/.*/blobs/') - before))" 0
+check "and no layer read" bash -c "! grep -q 'does not have the digest' '$WORK/log'"
+index=$("$build/kiln" cache list --json "$WORK/copies" | jq -r '.[] | select(.kind == "files") | .name')
+blob=$(jq -r --arg name "$index" '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $name) | .digest' "$WORK/copies/index.json")
+blob=$WORK/copies/blobs/sha256/$(jq -r '.layers[0].digest' "$WORK/copies/blobs/sha256/${blob#sha256:}" | cut -d: -f2)
+chmod u+w "$blob" && printf 'X' | dd of="$blob" bs=1 seek=30 conv=notrunc status=none
+check "where that is damaged" copying --cache-dir "$WORK/copies"
+check "the image is the same, too" same "$(cat "$WORK/digest")" "$copied"
+check "which is told" grep -q 'of a base image is not used' "$WORK/log"
+check "once" copying --cache-dir "$WORK/copies"
+check "because it was put right" bash -c "! grep -q 'of a base image is not used' '$WORK/log'"
+check "kiln cache prune --all" "$build/kiln" cache prune --all "$WORK/copies"
+check "leaves nothing" same "$(ls "$WORK/copies/blobs/sha256" | wc -l)" 0
+executor_copying() {
+  timeout 60 "$build/executor" --registry-map "docker.io=$REGISTRY" --log-format text --reproducible -c "$WORK/copying" --no-push \
+    --digest-file "$WORK/digest" --cache --cache-repo "oci:$WORK/unused-$RANDOM" --no-push-cache "$@" 2> "$WORK/log"
+}
+check "the executor without a directory" executor_copying --cache-dir "$WORK/none"
+copied=$(cat "$WORK/digest")
+rm -rf "$cache"
+check "the warmer leaves what is in its images" warmer -i busybox
+spoil "$cache"
+before=$(requests '"GET /v2/.*/blobs/')
+check "which the executor reads" executor_copying --cache-dir "$cache"
+check "instead of the image" same "$(cat "$WORK/digest") $(($(requests '"GET /v2/.*/blobs/') - before))" "$copied 0"
+check "or any of its layers" bash -c "! grep -q 'does not have the digest' '$WORK/log'"
 
 # Several at once, and one that is killed in the middle.
 rm -rf "$cache"
@@ -132,7 +180,7 @@ done
 check "a build while three warmers write" cached
 check "is right" same "$(cat "$WORK/digest")" "$expected"
 for i in 1 2 3; do check "warmer $i" wait "${pids[$i]}"; done
-check "all four images are there" same "$(jq '.manifests | length' "$cache/index.json")" 4
+check "all four images are there" same "$(images "$cache" | wc -l)" 4
 check "and all blobs are right" bash -c "cd '$cache/blobs/sha256' && for blob in *; do [ \"\$(sha256sum < \$blob | cut -d' ' -f1)\" = \$blob ] || exit 1; done"
 for delay in 0.02 0.05 0.1 0.2 0.3; do
   rm -rf "$cache"
@@ -145,7 +193,7 @@ for delay in 0.02 0.05 0.1 0.2 0.3; do
   check "is right, too" same "$(cat "$WORK/digest")" "$expected"
 done
 check "the next warmer" warmer -i large:1 -i busybox
-check "leaves both" same "$(jq '.manifests | length' "$cache/index.json")" 2
+check "leaves both" same "$(images "$cache" | wc -l)" 2
 
 # Without the registry: digests are found, tags are not.
 check "warming by digest" warmer -i "busybox@$manifest"
