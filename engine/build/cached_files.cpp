@@ -60,12 +60,12 @@ Task<std::optional<Tree>> LayerCache::find_files(std::vector<ImageLayerPtr> laye
 }
 
 void LayerCache::remember_files(std::vector<ImageLayerPtr> layers, Tree tree, WholeFiles whole) {
-  if (!session_.request.cache.write || stopped_ || broken_) return;
+  if (!writes() || broken_) return;
   writes_.spawn(write_base_index(std::move(layers), std::move(tree), std::move(whole)));
 }
 
 void LayerCache::remember_files(NewEntry entry, ImageLayerPtr layer, Tree tree, Changes changes, WholeFiles whole) {
-  if (!session_.request.cache.write || stopped_ || broken_) return;
+  if (!writes() || broken_) return;
   writes_.spawn(write_layer_index(std::move(entry), std::move(layer), std::move(tree), std::move(changes), std::move(whole)));
 }
 
@@ -74,8 +74,7 @@ Task<void> LayerCache::write_base_index(std::vector<ImageLayerPtr> layers, Tree 
     co_await write_tree_index(session_.runtime, *session_.reader, *store_, session_.spool_directory,
                               tree_index_key(digests_of(layers)), blobs_of(session_, layers), std::move(tree), std::move(whole));
   } catch (const io::Error& error) {
-    if (error.kind() == io::ErrorKind::cancelled) throw;
-    spdlog::warn("what is in the base image is not left in the layer cache: {}", error.message());
+    tell_unwritten("what is in the base image is not left in the layer cache", error);
   }
 }
 
@@ -89,8 +88,7 @@ Task<void> LayerCache::write_layer_index(NewEntry entry, ImageLayerPtr layer, Tr
     NewIndex written{layer_index_key(layer->blob->digest()), std::move(index), layer_settings(session_), step, entry.key};
     co_await write_index(session_.runtime, *session_.reader, *store_, session_.spool_directory, std::move(written));
   } catch (const io::Error& error) {
-    if (error.kind() == io::ErrorKind::cancelled) throw;
-    spdlog::warn("what is in a layer is not left in the layer cache: {}", error.message());
+    tell_unwritten("what is in a layer is not left in the layer cache", error);
   }
 }
 

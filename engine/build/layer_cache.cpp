@@ -42,6 +42,25 @@ void LayerCache::tell_unread(const std::string& key, const io::Error& error) {
   }
 }
 
+void LayerCache::tell_unwritten(const std::string& what, const io::Error& error) {
+  if (error.kind() == io::ErrorKind::cancelled) throw error;
+  if (lost_) {
+    spdlog::debug("{}: {}", what, error.message());
+    return;
+  }
+  const bool gone = error.kind() == io::ErrorKind::network && !store_->alive();
+  lost_ = gone || error.kind() == io::ErrorKind::denied;
+  if (!lost_) {
+    spdlog::warn("{}: {}", what, error.message());
+    return;
+  }
+  spdlog::warn("the layer cache {}: {}; this build leaves nothing more there", gone ? "cannot be reached" : "cannot be written",
+               error.message());
+  writes_.cancel();
+}
+
+bool LayerCache::writes() const { return session_.request.cache.write && !stopped_ && !lost_; }
+
 Task<void> LayerCache::look_up(const std::string& key, std::optional<CachedLayer>& found) {
   try {
     found = co_await store_->find(key);
@@ -96,7 +115,7 @@ Task<std::optional<std::string>> LayerCache::find_config(oci::Digest image, oci:
 }
 
 void LayerCache::remember_config(oci::Digest image, oci::Descriptor config, std::string bytes, std::string name) {
-  if (!session_.request.cache.write || session_.request.cache.explain) return;
+  if (!session_.request.cache.write || lost_ || session_.request.cache.explain) return;
   writes_.spawn(write_config(std::move(image), std::move(config), std::move(bytes), std::move(name)));
 }
 
@@ -105,8 +124,7 @@ Task<void> LayerCache::write_config(oci::Digest image, oci::Descriptor config, s
   try {
     co_await store_->put_config(key, std::move(config), std::move(bytes), std::move(name));
   } catch (const io::Error& error) {
-    if (error.kind() == io::ErrorKind::cancelled) throw;
-    spdlog::warn("cache entry {} is not written: {}", key, error.message());
+    tell_unwritten(fmt::format("cache entry {} is not written", key), error);
   }
 }
 
@@ -125,7 +143,7 @@ void LayerCache::stop_writing(const std::string& why) {
 }
 
 void LayerCache::remember(NewEntry entry, ImageLayerPtr layer, bool published) {
-  if (!session_.request.cache.write || stopped_) return;
+  if (!writes()) return;
   made_.push_back(layer);
   if (entry.reads_context) context_layers_.push_back(made_.size());
   writes_.spawn(write_or_warn(std::move(entry), std::move(layer), published ? mountable_repository() : "", made_.size()));
@@ -139,8 +157,7 @@ Task<void> LayerCache::write_or_warn(NewEntry names, ImageLayerPtr layer, std::s
     co_await write(std::move(names), std::move(layer), std::move(mount_from));
     there_.insert(key);
   } catch (const io::Error& error) {
-    if (error.kind() == io::ErrorKind::cancelled) throw;
-    spdlog::warn("cache entry {} is not written: {}", key, error.message());
+    tell_unwritten(fmt::format("cache entry {} is not written", key), error);
   }
 }
 
@@ -236,7 +253,9 @@ Task<void> LayerCache::finish(bool pushing) {
   }
   co_await writes_.join();
   io::TaskGroup group(session_.runtime.executor());
-  for (auto& [name, record] : records_) group.spawn(write_record(name, std::move(record.steps), std::move(record.known)));
+  for (auto& [name, record] : records_) {
+    if (!lost_) group.spawn(write_record(name, std::move(record.steps), std::move(record.known)));
+  }
   records_.clear();
   co_await group.join();
   if (session_.request.cache.write && session_.request.cache.limit > 0) co_await trim();

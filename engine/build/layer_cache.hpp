@@ -50,6 +50,8 @@ class LayerCache {
 
   // From now on nothing is written: keys do not tell any more what steps are made of. Warns with the reason.
   void stop_writing(const std::string& why);
+  // Its place cannot be written to, which has been told.
+  bool lost() const { return lost_; }
 
   // What the last builds of a stage were made of (input_record.hpp); nothing when that cannot be known.
   io::Task<std::optional<std::vector<StepInputs>>> recorded(std::string name);
@@ -80,6 +82,9 @@ class LayerCache {
   ImageLayerPtr layer_of(const CachedLayer& cached) const;
   std::string mountable_repository() const;
   void trouble(const std::string& what);
+  // `what` could not be left there. Where nothing can be, that is told once, and whoever else is writing stops.
+  void tell_unwritten(const std::string& what, const io::Error& error);
+  bool writes() const;
   // An entry that makes no sense is as good as none; any other error is the whole cache's.
   void tell_unread(const std::string& key, const io::Error& error);
 
@@ -99,6 +104,7 @@ class LayerCache {
   bool context_changed_ = false;
   bool broken_ = false;      // look-ups fail
   bool stopped_ = false;     // nothing more is written
+  bool lost_ = false;        // the same, and what is being written is not either: the place cannot be written to
   bool push_ended_ = false;  // nobody pushes any more
 };
 

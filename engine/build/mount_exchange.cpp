@@ -226,6 +226,10 @@ Task<void> MountExchange::finish() { co_await sending_.join(); }
 
 Task<void> MountExchange::send_or_warn(CacheKey key, std::string path) {
   const std::string id = shown(key);
+  if (session_.cache && session_.cache->lost()) {
+    spdlog::debug("the cache mount '{}' is not left in {} either", id, repository_);
+    co_return;
+  }
   try {
     co_await send(std::move(key), std::move(path));
   } catch (const io::Error& error) {

@@ -10,6 +10,7 @@
 #include "engine/cache/base_config.hpp"
 #include "engine/cache/entry.hpp"
 #include "engine/cache/file_index.hpp"
+#include "engine/cache/patience.hpp"
 #include "engine/cache/retention.hpp"
 #include "io/base/error.hpp"
 #include "io/loop/task_group.hpp"
@@ -21,6 +22,9 @@ namespace {
 using io::Task;
 
 constexpr int requests_at_once = 8;
+// Silences that mean that a registry is gone. What ends an upload may be the copying of all of it in a store behind the registry.
+constexpr std::chrono::seconds longest_look_up{20};
+constexpr std::chrono::seconds longest_write{60};
 
 std::int64_t seconds_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -34,12 +38,15 @@ class RegistryStore final : public CacheStore {
       : runtime_(runtime),
         reader_(hub.for_pull(repository.registry)),
         writer_(hub.for_push(repository.registry)),
-        repository_(repository.repository) {}
+        repository_(repository.repository),
+        reading_(reader_),
+        writing_(writer_) {}
 
   std::string host() const override { return writer_.host(); }
+  bool alive() const override { return writing_.alive() || reading_.alive(); }
 
   Task<std::optional<CachedLayer>> find(std::string key) override {
-    const std::optional<oci::RawManifest> raw = co_await manifest(key);
+    const std::optional<oci::RawManifest> raw = co_await look_up(key);
     if (!raw) co_return std::nullopt;
     CachedLayer layer = read_entry(key, oci::parse_manifest(raw->bytes, raw->media_type));
     layer.registry = &reader_;
@@ -48,45 +55,35 @@ class RegistryStore final : public CacheStore {
   }
 
   Task<void> put(std::string key, CachedLayer entry, oci::SpoolBlobPtr blob, std::string mount_from) override {
-    bool there = co_await writer_.has_blob(repository_, entry.layer.digest);
-    if (!there && !mount_from.empty()) there = co_await writer_.mount(repository_, entry.layer.digest, mount_from);
-    if (!there) co_await writer_.upload(repository_, blob, entry.layer, {});
-    const oci::Image image = make_entry(key, entry);
-    co_await writer_.upload_bytes(repository_, image.config_bytes, image.manifest.config.digest);
-    oci::RawManifest raw;
-    raw.bytes = image.manifest_bytes;
-    raw.media_type = oci::media_type::oci_manifest;
-    raw.digest = image.manifest_digest;
-    co_await writer_.put_manifest(repository_, key, raw);
+    const oci::Digest digest = entry.layer.digest;
+    bool there = false;
+    co_await writing_.wait(ask_for_blob(digest, there), longest_look_up);
+    if (!there) co_await writing_.wait(send_layer(entry.layer, std::move(blob), std::move(mount_from)), longest_write);
+    co_await writing_.wait(send_image(key, make_entry(key, entry)), longest_write);
   }
 
   Task<std::optional<std::string>> find_config(std::string key, oci::Descriptor config) override {
-    const std::optional<oci::RawManifest> raw = co_await manifest(key);
+    const std::optional<oci::RawManifest> raw = co_await look_up(key);
     if (!raw) co_return std::nullopt;
     co_return read_base_config(key, config, raw->bytes);
   }
 
   Task<void> put_config(std::string key, oci::Descriptor config, std::string bytes, std::string name) override {
-    const oci::Image image = make_base_config(key, config, bytes, name, seconds_now());
-    const std::string empty(empty_layer_bytes);
-    co_await writer_.upload_bytes(repository_, empty, image.manifest.layers.front().digest);
-    co_await writer_.upload_bytes(repository_, image.config_bytes, image.manifest.config.digest);
-    oci::RawManifest raw;
-    raw.bytes = image.manifest_bytes;
-    raw.media_type = oci::media_type::oci_manifest;
-    raw.digest = image.manifest_digest;
-    co_await writer_.put_manifest(repository_, key, raw);
+    oci::Image image = make_base_config(key, config, bytes, name, seconds_now());
+    const oci::Digest layer = image.manifest.layers.front().digest;
+    co_await writing_.wait(writer_.upload_bytes(repository_, std::string(empty_layer_bytes), layer), longest_write);
+    co_await writing_.wait(send_image(std::move(key), std::move(image)), longest_write);
   }
 
   Task<std::optional<std::string>> find_document(std::string name) override {
-    const std::optional<oci::RawManifest> raw = co_await manifest(name);
+    const std::optional<oci::RawManifest> raw = co_await look_up(name);
     if (!raw) co_return std::nullopt;
     co_return document_of(oci::parse_manifest(raw->bytes, raw->media_type));
   }
 
   Task<void> put_document(std::string name, std::string bytes) override {
-    co_await push_artifact(writer_, repository_, std::move(name),
-                           make_artifact(inputs_type, {}, document_annotations(bytes, seconds_now())));
+    oci::Image document = make_artifact(inputs_type, {}, document_annotations(bytes, seconds_now()));
+    co_await writing_.wait(push_artifact(writer_, repository_, std::move(name), std::move(document)), longest_write);
   }
 
   // Tags that are no keys are somebody else's.
@@ -122,6 +119,36 @@ class RegistryStore final : public CacheStore {
   }
 
  private:
+  // manifest() of a build, which has no time for registries that are gone.
+  Task<std::optional<oci::RawManifest>> look_up(std::string tag) {
+    std::optional<oci::RawManifest> raw;
+    co_await reading_.wait(look_up_into(std::move(tag), raw), longest_look_up);
+    co_return raw;
+  }
+
+  Task<void> look_up_into(std::string tag, std::optional<oci::RawManifest>& raw) { raw = co_await manifest(std::move(tag)); }
+
+  Task<void> ask_for_blob(oci::Digest digest, bool& there) { there = co_await writer_.has_blob(repository_, std::move(digest)); }
+
+  Task<void> send_layer(oci::Descriptor layer, oci::SpoolBlobPtr blob, std::string mount_from) {
+    bool there = false;
+    try {
+      if (!mount_from.empty()) there = co_await writer_.mount(repository_, layer.digest, std::move(mount_from));
+    } catch (const io::Error& error) {
+      if (error.kind() != io::ErrorKind::denied) throw;  // a token for both repositories may not be had
+    }
+    if (!there) co_await writer_.upload(repository_, std::move(blob), layer, writing_.on_bytes());
+  }
+
+  Task<void> send_image(std::string tag, oci::Image image) {
+    co_await writer_.upload_bytes(repository_, image.config_bytes, image.manifest.config.digest);
+    oci::RawManifest raw;
+    raw.bytes = std::move(image.manifest_bytes);
+    raw.media_type = oci::media_type::oci_manifest;
+    raw.digest = image.manifest_digest;
+    co_await writer_.put_manifest(repository_, std::move(tag), std::move(raw));
+  }
+
   // Nothing when there is none of that tag.
   Task<std::optional<oci::RawManifest>> manifest(std::string tag) {
     std::optional<oci::RawManifest> raw;
@@ -192,6 +219,8 @@ class RegistryStore final : public CacheStore {
   oci::Registry& reader_;
   oci::Registry& writer_;
   std::string repository_;
+  Patience reading_;
+  Patience writing_;
 };
 
 }  // namespace

@@ -81,6 +81,8 @@ class CacheStore {
   virtual io::Task<Pruned> prune(PruneLimits limits) = 0;
   // The registry's host, to know what can be mounted; empty for a layout.
   virtual std::string host() const = 0;
+  // Whether the registry has given a sign of life in the last seconds: after a failure, whether others will fail, too.
+  virtual bool alive() const { return true; }
 };
 
 // The directory of "oci:/dir", absolute; nothing for a repository.

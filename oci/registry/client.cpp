@@ -37,6 +37,7 @@ Registry::Registry(io::Runtime& runtime, http::Client& http, std::shared_ptr<Cre
     : impl_(std::make_unique<Impl>(runtime, http, std::move(credentials), std::move(host), access, std::move(options))) {}
 Registry::~Registry() = default;
 const std::string& Registry::host() const noexcept { return impl_->session.host(); }
+std::chrono::steady_clock::time_point Registry::last_answer() const noexcept { return impl_->session.last_answer(); }
 
 // By digest the bytes must have that one; by tag, the one that the registry says they have.
 Task<RawManifest> Registry::get_manifest(std::string repository, std::string reference) {

@@ -6,6 +6,7 @@
 // the spool.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -57,6 +58,8 @@ class Registry {
            RegistryAccess access, RegistryOptions options);
   ~Registry();
   const std::string& host() const noexcept;
+  // When it last answered a request, whatever it said; a gateway's word that it is not there (502, 503, 504) is no answer.
+  std::chrono::steady_clock::time_point last_answer() const noexcept;
 
   // Errors: not_found, denied, network, protocol, integrity; each names registry, repository and reference.
   io::Task<RawManifest> get_manifest(std::string repository, std::string reference);

@@ -137,6 +137,8 @@ Task<http::Response> Session::send_authorized(const Call& call, const std::strin
   policy.attempts = retry ? options_.attempts : 1;
   http::Response response =
       co_await http::send_with_retry(http_, make_request, policy, fmt::format("registry {}: {}", host_, call.doing));
+  const int status = response.status();
+  if (status < 502 || status > 504) last_answer_ = std::chrono::steady_clock::now();
   co_return response;
 }
 

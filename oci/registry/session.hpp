@@ -59,6 +59,7 @@ class Session {
   const std::string& host() const noexcept { return host_; }
   const RegistryOptions& options() const noexcept { return options_; }
   io::Runtime& runtime() noexcept { return runtime_; }
+  std::chrono::steady_clock::time_point last_answer() const noexcept { return last_answer_; }
 
  private:
   io::Task<io::http::Response> send_authorized(const Call& call, const std::string& scope, bool retry);
@@ -89,6 +90,7 @@ class Session {
   std::set<std::string> logging_in_;     // scopes
   io::Notify login_ended_;
   std::chrono::steady_clock::time_point busy_until_;  // as the last Retry-After said
+  std::chrono::steady_clock::time_point last_answer_;
 };
 
 struct Registry::Impl {

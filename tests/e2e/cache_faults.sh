@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The layer cache in trouble: registries that lie, refuse, are full or slow; builders that are killed at every step; what a build
+# The layer cache in trouble: registries that lie, refuse, are full, slow or gone; builders that are killed at every step; what a build
 # asks a registry for when it finds everything. Usage: tests/e2e/cache_faults.sh BUILD-DIRECTORY
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -52,7 +52,9 @@ trouble "look-ups that are refused" "GET /cache/good/manifests/ always status=40
 trouble "manifests with a wrong bit" "GET /cache/good/manifests/ always flip=60" "cache entry .* is not used|the layer cache cannot be read" $filled
 trouble "layers with a wrong bit" "GET /cache/good/blobs/ always flip=30" "building again without looking anything up" $filled --tar-path "$WORK/image.tar"
 trouble "layers that are gone" "GET /cache/good/blobs/ always status=404" "building again without looking anything up" $filled --tar-path "$WORK/image.tar"
-for status in 403 413 500 507; do
+trouble "uploads that are refused" "POST /cache/empty/blobs/ always status=403" "the layer cache cannot be written: .*leaves nothing more there" $empty
+check "is told once" same "$(grep -c '^WARN' "$WORK/log")" 1
+for status in 413 500 507; do
   trouble "uploads that are answered with $status" "POST /cache/empty/blobs/ always status=$status" "cache entry .* is not written" $empty
 done
 trouble "manifests that are not taken" "PUT /cache/empty/manifests/ always status=507" "cache entry .* is not written" $empty
@@ -91,6 +93,25 @@ timeout 60 "$build/executor" --registry-map "docker.io=$FAULTY" --reproducible -
 check "a build that finds everything" same "$(cat "$WORK/digest")" "$expected"
 check "asks for no blob" same "$(grep -c '^GET .*/blobs/sha256' "$WORK/faulty/log" || true)" 0
 check "sends one blob, the image's config" same "$(grep -c '^PUT .*/blobs/uploads' "$WORK/faulty/log")" 1
+
+# Gone while the build runs, so that nothing answers, or nobody: told once and not found out anew for each entry.
+for fate in KILL STOP; do
+  start_faulty "$WORK/leaving-$fate" --upstream "$REGISTRY"
+  leaving=${faulty_pids[-1]}
+  executor --cache --cache-repo "$FAULTY/cache/leaving-${fate,,}" --no-push &
+  running=$!
+  for _ in $(seq 200); do
+    ! grep -q "manifests/inputs-" "$WORK/leaving-$fate/log" || break
+    sleep 0.05
+  done
+  kill "-$fate" "$leaving"
+  check "a cache that goes away ($fate)" wait "$running"
+  check "leaves the right image ($fate)" same "$(cat "$WORK/digest")" "$expected"
+  check "is a warning ($fate)" grep -q "^WARN.*the layer cache cannot be reached: .*leaves nothing more there" "$WORK/log"
+  check "and only one ($fate)" same "$(grep -c '^WARN' "$WORK/log")" 1
+  [ "$fate" = KILL ] || kill -KILL "$leaving"
+  wait "$leaving" 2> /dev/null || true
+done
 
 echo "cache faults: $passed passed, $failed failed"
 [ "$failed" = 0 ]
