@@ -164,18 +164,17 @@ Task<Node> StageRunner::Steps::download(const CopyStep& step, std::string url) {
 // ADD of a URL or a git repository; false for everything else. What comes from a server is unpacked only on demand.
 Task<bool> StageRunner::Steps::add_remote(const CopyStep& step, std::string source, CopyOperation& operation) {
   if (auto git = parse_git_reference(source)) {
-    if (step.checksum && !git->checksum.empty() && *step.checksum != git->checksum) {
-      throw io::Error(io::ErrorKind::dockerfile, fmt::format("checksum mismatch \"{}\" != \"{}\"", *step.checksum, git->checksum));
-    }
-    if (step.checksum) git->checksum = *step.checksum;
-    if (step.keep_git_dir && git->keep_git_dir == false) {
-      throw io::Error(io::ErrorKind::dockerfile, "inconsistent keep-git-dir configuration");
-    }
-    const bool keep = git->keep_git_dir.value_or(step.keep_git_dir);
+    add_git_flags(*git, step.checksum, step.keep_git_dir);
     std::string directory = fmt::format("{}/git{}", session_.scratch_directory, session_.next_checkout++);
     const auto reading = co_await runner_.root_.read();
     GitLogin login = runner_.git_login(git->remote);
-    const Tree tree = co_await fetch_git_source(session_.runtime, *git, keep, std::move(login), session_.now, std::move(directory));
+    GitCommit commit;
+    const Tree tree = co_await fetch_git_source(session_.runtime, *git, *git->keep_git_dir, std::move(login), session_.now,
+                                                std::move(directory), &commit);
+    const auto known = session_.downloads.find(source);
+    if (known != session_.downloads.end() && !commit.matches(known->second.version) && session_.cache) {
+      session_.cache->stop_writing(fmt::format("{} is at another commit now than when the build began", source));
+    }
     operation.copy_match(tree, {"", ""}, step.destination, IgnoreMatcher::from_patterns(step.excludes));
     co_return true;
   }

@@ -20,10 +20,8 @@ std::string first_repository(const BuildRequest& request) {
   return request.destinations.empty() ? "" : oci::parse_reference(request.destinations.front()).repository_name();
 }
 
-std::string why_uncached(const Step& step, bool allowed) {
+std::string why_uncached(bool allowed) {
   if (!allowed) return "--cache-run-layers=false";
-  const auto* copy = std::get_if<CopyStep>(&step.action);
-  if (copy && copy->is_add && !copy->from) return "what it reads is not known before it has run";
   return "it has no key: what it reads cannot be read now";
 }
 
@@ -61,7 +59,7 @@ Task<std::vector<MissedStep>> StageRunner::explain_stage(int index, std::size_t 
     if (!allowed || prepared.keys[i].empty()) {
       const bool own = !allowed || i == 0 || !prepared.keys[i - 1].empty();
       missed.reason = own ? MissReason::uncached : MissReason::earlier;
-      if (own) missed.note = why_uncached(steps[i], allowed);
+      if (own) missed.note = why_uncached(allowed);
     }
     comparison.missed.push_back(std::move(missed));
   }

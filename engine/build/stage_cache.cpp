@@ -38,6 +38,15 @@ bool has_remote_source(const CopyStep& step) {
                      [](const std::string& source) { return is_download(source) || parse_git_reference(source).has_value(); });
 }
 
+// What a git repository's files are known by: the commit that the reference names now; with .git, the tag, too.
+Task<std::string> git_identity(Session& session, std::string source, GitReference reference, GitLogin login) {
+  const bool whole = *reference.keep_git_dir;
+  const GitCommit named =
+      co_await resolve_git_source(session.runtime, std::move(reference), std::move(login), session.scratch_directory);
+  session.downloads[source].version = named.commit;
+  co_return whole && !named.tag.empty() ? fmt::format("{} {}", named.commit, named.tag) : named.commit;
+}
+
 }  // namespace
 
 bool may_be_cached(const CacheSettings& settings, const Step& step) {
@@ -78,13 +87,20 @@ Task<std::string> StageRunner::download_identity(std::string url) {
   co_return fmt::format("{} {}", digest, file.mtime.seconds);
 }
 
-// An ADD of files from servers, and of others besides. What git would bring is known by its checksum only.
+// An ADD of files from servers and of git repositories, and of others besides.
 Task<std::optional<std::string>> StageRunner::remote_inputs(CopyStep step, StepInputs& told) {
   KeyBuilder key("remote");
   std::vector<std::string> local;
   try {
     for (const auto& source : step.sources) {
-      if (parse_git_reference(source)) co_return std::nullopt;
+      if (auto git = parse_git_reference(source)) {
+        add_git_flags(*git, step.checksum, step.keep_git_dir);
+        GitLogin login = git_login(git->remote);
+        const std::string identity = co_await git_identity(session_, source, std::move(*git), std::move(login));
+        told.parts[{"git", source}] = identity.substr(0, 12);
+        key.field("git", source).field("commit", identity);
+        continue;
+      }
       if (!is_download(source)) {
         local.push_back(source);
         continue;

@@ -35,6 +35,7 @@ std::string name_of(const InputPart& part) {
   if (part.kind == "directory" && name.empty()) return "what it reads";
   if (part.kind == "settings") return "how layers are written (compression, times, ignored paths)";
   if (part.kind == "base") return "the base";
+  if (part.kind == "git") return "the commit of " + name;
   if (part.kind == "file" || part.kind == "directory" || part.kind == "option") return name;
   return part.kind + " " + name;
 }
@@ -42,6 +43,8 @@ std::string name_of(const InputPart& part) {
 std::string text_of(const InputDifference& difference) {
   const std::string name = name_of(difference.part);
   if (difference.part.kind == "base") return fmt::format("the base is {} and was {}", difference.after, difference.before);
+  const bool moved = difference.part.kind == "git" && difference.change == Change::changed;
+  if (moved) return fmt::format("{} is {} and was {}", name, difference.after, difference.before);
   if (difference.part.kind == "secret") return fmt::format("{} is {} and was {}", name, difference.after, difference.before);
   if (difference.part.kind == "stage") return fmt::format("{}, which it stands on, is not from the cache", name);
   if (only_mode(difference)) return fmt::format("the mode of {} changed", name);

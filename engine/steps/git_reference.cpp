@@ -1,7 +1,10 @@
 #include "engine/steps/git_reference.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <functional>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -88,6 +91,44 @@ std::optional<GitReference> parse_git_reference(std::string_view text) {
       std::all_of(reference.checksum.begin(), reference.checksum.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
   if (!hexadecimal) bad(text, fmt::format("invalid checksum \"{}\": it is a commit or the beginning of one", reference.checksum));
   return reference;
+}
+
+void add_git_flags(GitReference& reference, const std::optional<std::string>& checksum, bool keep_git_dir) {
+  if (checksum && !reference.checksum.empty() && *checksum != reference.checksum) {
+    throw io::Error(io::ErrorKind::dockerfile, fmt::format("checksum mismatch \"{}\" != \"{}\"", *checksum, reference.checksum));
+  }
+  if (checksum) reference.checksum = *checksum;
+  if (keep_git_dir && reference.keep_git_dir == false) {
+    throw io::Error(io::ErrorKind::dockerfile, "inconsistent keep-git-dir configuration");
+  }
+  reference.keep_git_dir = reference.keep_git_dir.value_or(keep_git_dir);
+}
+
+bool GitCommit::matches(std::string_view checksum) const {
+  return commit.starts_with(checksum) || (!tag.empty() && tag.starts_with(checksum));
+}
+
+// The rules of gitrevisions(7), "<refname>"; a line with "^{}" behind the name tells what a tag points to.
+std::optional<GitCommit> find_git_commit(std::string_view listing, const std::string& ref) {
+  std::map<std::string, std::string, std::less<>> objects;
+  while (!listing.empty()) {
+    const auto end = std::min(listing.find('\n'), listing.size());
+    const std::string_view line = listing.substr(0, end);
+    listing.remove_prefix(std::min(end + 1, listing.size()));
+    const auto tab = line.find('\t');
+    if (tab == std::string_view::npos || !is_git_commit(std::string(line.substr(0, tab)))) continue;
+    objects.emplace(line.substr(tab + 1), line.substr(0, tab));
+  }
+  constexpr auto before = std::to_array<std::string_view>({"", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"});
+  for (const auto prefix : before) {
+    const std::string name = fmt::format("{}{}", prefix, ref);
+    const auto found = objects.find(name);
+    if (found == objects.end()) continue;
+    const auto peeled = objects.find(name + "^{}");
+    if (peeled == objects.end()) return GitCommit{found->second, ""};
+    return GitCommit{peeled->second, found->second};
+  }
+  return std::nullopt;
 }
 
 bool is_download(std::string_view text) { return is_web(text) && !parse_git_reference(text); }

@@ -22,6 +22,19 @@ struct GitReference {
 // Nothing for what is no git repository. Errors: io::Error(dockerfile) for one that is written wrongly.
 std::optional<GitReference> parse_git_reference(std::string_view text);
 
+// What the flags of ADD say besides. Errors: io::Error(dockerfile) where they say something else than the reference does.
+void add_git_flags(GitReference& reference, const std::optional<std::string>& checksum, bool keep_git_dir);
+
+// What a reference names on its server.
+struct GitCommit {
+  std::string commit;
+  std::string tag;  // the object of an annotated tag that points to it; empty: none
+  // The checksum names the commit, or the tag.
+  bool matches(std::string_view checksum) const;
+};
+// From the lines of `git ls-remote`; of several names that end in `ref` the one that `git fetch` takes. Nothing when there is none.
+std::optional<GitCommit> find_git_commit(std::string_view listing, const std::string& ref);
+
 // http:// or https://, and no git repository.
 bool is_download(std::string_view text);
 

@@ -6,6 +6,7 @@
 
 #include "engine/context/context.hpp"
 #include "engine/context/git_program.hpp"
+#include "engine/dockerfile/text.hpp"
 #include "engine/steps/remote_sources.hpp"
 #include "io/base/error.hpp"
 #include "io/file/make_directories.hpp"
@@ -28,8 +29,8 @@ std::vector<std::string> git_environment() {
   return variables;
 }
 
-// A commit that servers do not give by its name is looked for in everything they have.
-Task<void> check_out(const GitProgram& git, GitReference reference) {
+// A commit that servers do not give by its name is looked for in everything they have. Gives what git calls the thing here.
+Task<std::string> check_out(const GitProgram& git, GitReference reference) {
   co_await git.run({"init", "--quiet"});
   co_await git.run({"remote", "add", "origin", reference.remote});
   const std::string ref = reference.ref.empty() ? "HEAD" : reference.ref;
@@ -44,26 +45,34 @@ Task<void> check_out(const GitProgram& git, GitReference reference) {
     throw git.failure("fetch", shallow.text);
   }
   co_await git.run({"checkout", "--quiet", "--detach", commit});
+  co_return commit;
 }
 
-// The checksum names the commit, or the tag that points to it.
-Task<void> check_commit(const GitProgram& git, GitReference reference) {
-  if (reference.checksum.empty()) co_return;
-  const std::string commit = co_await git.run({"rev-parse", "HEAD"});
-  const GitProgram::Outcome tag = co_await git.attempt({"rev-parse", "FETCH_HEAD"});
-  if (commit.starts_with(reference.checksum) || (!tag.failed && tag.text.starts_with(reference.checksum))) co_return;
+void check_commit(const GitCommit& commit, const GitReference& reference) {
+  if (commit.matches(reference.checksum)) return;
   throw io::Error(io::ErrorKind::integrity,
-                  fmt::format("{}: expected checksum to match {}, got {}", reference.remote, reference.checksum, commit));
+                  fmt::format("{}: expected checksum to match {}, got {}", reference.remote, reference.checksum, commit.commit));
+}
+
+// What has been checked out.
+Task<GitCommit> commit_of(const GitProgram& git, std::string name) {
+  GitCommit commit;
+  commit.commit = co_await git.run({"rev-parse", "HEAD"});
+  const GitProgram::Outcome tag = co_await git.attempt({"rev-parse", "--quiet", "--verify", name + "^{tag}"});
+  if (!tag.failed) commit.tag = tag.text;
+  co_return commit;
 }
 
 }  // namespace
 
 Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, GitLogin login, FileTime now,
-                            std::string directory) {
+                            std::string directory, GitCommit* commit) {
   io::make_directories(directory);
   const GitProgram git(runtime, directory, git_environment(), reference.remote, login, reference.remote);
-  co_await check_out(git, reference);
-  co_await check_commit(git, reference);
+  const std::string name = co_await check_out(git, reference);
+  const GitCommit fetched = co_await commit_of(git, name);
+  check_commit(fetched, reference);
+  if (commit) *commit = fetched;
   if (reference.submodules) co_await git.update_submodules({"--depth=1"});
   FileTime time = now;
   if (reference.commit_time) {
@@ -90,6 +99,25 @@ Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool k
     return true;
   });
   co_return tree;
+}
+
+Task<GitCommit> resolve_git_source(io::Runtime& runtime, GitReference reference, GitLogin login, std::string directory) {
+  GitCommit commit;
+  if (is_git_commit(reference.ref)) {
+    commit.commit = dockerfile::lower(reference.ref);
+  } else {
+    std::vector<std::string> environment = git_environment();
+    // No repository that the directory may be in has a word in this.
+    environment.push_back("GIT_CEILING_DIRECTORIES=" + directory.substr(0, directory.rfind('/')));
+    const GitProgram git(runtime, directory, std::move(environment), reference.remote, login, reference.remote);
+    const std::string ref = reference.ref.empty() ? "HEAD" : reference.ref;
+    const std::string listing = co_await git.run({"ls-remote", "--quiet", "--", reference.remote, ref, ref + "^{}"});
+    const std::optional<GitCommit> found = find_git_commit(listing, ref);
+    if (!found) throw io::Error(io::ErrorKind::context, fmt::format("{}: there is no ref '{}'", reference.remote, ref));
+    commit = *found;
+  }
+  check_commit(commit, reference);
+  co_return commit;
 }
 
 }  // namespace kiln::engine

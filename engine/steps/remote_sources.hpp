@@ -30,8 +30,12 @@ io::Task<std::optional<std::string>> download_version(io::http::Client& http, st
 
 // The files of a commit, fetched by the git program as shallow as the server can, below `directory` (made, and kept as long as
 // the Tree is used). Modes are 0644 and 0755, times `now` or the commit's. Without `keep_git_dir` there is no .git.
-// Errors: io::Error(context) with git's words; process when there is no git.
+// `commit` (may be null) is told which it was. Errors: io::Error(context) with git's words; process when there is no git.
 io::Task<Tree> fetch_git_source(io::Runtime& runtime, GitReference reference, bool keep_git_dir, GitLogin login, FileTime now,
-                                std::string directory);
+                                std::string directory, GitCommit* commit = nullptr);
+
+// The commit that a reference names, asked of the server (git ls-remote) without fetching anything; a full commit id is not asked
+// for. `directory`: any. Errors: as fetch_git_source(); integrity for another commit than the checksum's.
+io::Task<GitCommit> resolve_git_source(io::Runtime& runtime, GitReference reference, GitLogin login, std::string directory);
 
 }  // namespace kiln::engine

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Why a step missed the layer cache, told by a build and without one; what no build can reach and how long entries are needed; files
-# of servers known by what the server says of them. Usage: tests/e2e/cache_explain.sh BUILD-DIRECTORY
+# of servers and git repositories known by what the server says of them. Usage: tests/e2e/cache_explain.sh BUILD-DIRECTORY
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 WORK=$(mktemp -d /var/tmp/kiln-explain.XXXXXX)
 registry_pid=
 server_pid=
-trap 'for pid in $registry_pid $server_pid; do kill "$pid" 2> /dev/null || true; done; rm -rf "$WORK"' EXIT
+git_pid=
+trap 'for pid in $registry_pid $server_pid $git_pid; do kill "$pid" 2> /dev/null || true; done; rm -rf "$WORK"' EXIT
 source "$here/lib.sh"
 export KILN_FOREGROUND_CLEANUP=1
 start_busybox_registry
@@ -226,6 +227,62 @@ check "a file that is another one each time" executor
 check "is a warning" grep -q "is another file now" "$WORK/log"
 check "and leaves nothing of it in the cache" executor
 check "to be found" same "$(hits)" 0
+
+# ADD of a git repository: by the commit that the reference names, which the server is asked for; nothing is fetched for that.
+git() { command git -C "$WORK/git/origin" -c user.name=t -c user.email=t@example.com -c init.defaultBranch=main "$@"; }
+commit() { echo "$1" > "$WORK/git/origin/file" && git add -A && git commit -q -m "$1"; }
+mkdir -p "$WORK/git/origin"
+git init -q .
+commit 1
+git tag -a -m annotated v1
+first=$(git rev-parse HEAD)
+git_port=$(free_port)
+command git daemon --reuseaddr --listen=127.0.0.1 --port="$git_port" --base-path="$WORK/git" --export-all "$WORK/git" 2> "$WORK/daemon.log" &
+git_pid=$!
+wait_for_port "$git_port"
+repository=git://127.0.0.1:$git_port/origin
+git_of() { printf 'FROM busybox\nADD %s /r\nRUN cat /r/file > /seen\n' "$*" > "$WORK/Dockerfile"; }
+file_seen() { # of the last build, whose archive is add.tar
+  for layer in $(tar -xOf "$WORK/add.tar" manifest.json | jq -r '.[0].Layers[-1]'); do tar -xOf "$WORK/add.tar" "$layer" | tar -xzOf - seen; done
+}
+adds=("$repository" "$repository#main" "$repository#v1" "$repository#$first" "--keep-git-dir=true $repository#v1" "--checksum=${first:0:12} $repository#main"
+  "--checksum=$first $repository#v1")
+for add in "${adds[@]}"; do
+  git_of "$add"
+  check "ADD $add" executor
+  check "ADD $add: again" executor
+  check "ADD $add: hits" same "$(hits)" 2
+done
+git checkout -q -b side && commit side
+git checkout -q main && git branch feature/main side
+git_of "$repository#main"
+check "a commit on other branches" executor
+check "misses nothing" same "$(hits)" 2
+commit 2
+second=$(git rev-parse HEAD)
+git_of "$repository#main"
+check "another commit on the branch" executor --explain-cache text
+check "is explained" grep -qF "the commit of $repository#main is ${second:0:12} and was ${first:0:12}" "$WORK/out"
+check "ADD of it" executor --tar-path "$WORK/add.tar"
+check "misses" same "$(hits)" 0
+check "has the new content" same "$(file_seen)" 2
+git_of "$repository#v1"
+check "the tag, which has not moved" executor --tar-path "$WORK/add.tar"
+check "hits" same "$(hits)" 2
+check "with the old content" same "$(file_seen)" 1
+git_of "--checksum=${first:0:12} $repository#main"
+if executor; then check "a checksum of another commit: fails" false; fi
+check "a checksum of another commit fails as without a cache" grep -qF "expected checksum to match ${first:0:12}, got $second" "$WORK/log"
+pkill -P "$git_pid" || true
+kill "$git_pid" 2> /dev/null || true
+wait "$git_pid" 2> /dev/null || true
+git_pid=
+git_of "$repository#$first"
+check "a full commit when the server is gone" executor
+check "hits" same "$(hits)" 2
+git_of "$repository#main"
+if executor; then check "a branch when the server is gone: fails" false; fi
+check "a branch when the server is gone: the step says why" grep -q "git fetch: .*unable to connect" "$WORK/log"
 
 echo "cache explain: $passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -59,6 +59,48 @@ TEST(GitReference, OtherSources) {
   }
 }
 
+TEST(GitReference, FlagsOfAdd) {
+  GitReference reference = *parse_git_reference("https://h/x.git?checksum=abc");
+  add_git_flags(reference, "abc", true);
+  EXPECT_EQ(reference.checksum, "abc");
+  EXPECT_EQ(reference.keep_git_dir, true);
+  EXPECT_THROW(add_git_flags(reference, "abd", true), io::Error);
+  GitReference without = *parse_git_reference("https://h/x.git?keep-git-dir=false");
+  EXPECT_THROW(add_git_flags(without, std::nullopt, true), io::Error);
+  add_git_flags(without, std::nullopt, false);
+  EXPECT_EQ(without.keep_git_dir, false);
+}
+
+// What `git ls-remote` prints; rules of gitrevisions(7).
+TEST(GitReference, CommitsOfAServer) {
+  const std::string a(40, 'a'), b(40, 'b'), c(40, 'c'), d(40, 'd');
+  const std::string listing = a + "\tHEAD\n" + b + "\trefs/heads/feature/main\n" + a + "\trefs/heads/main\n" + d +
+                              "\trefs/heads/v1\n" + c + "\trefs/tags/v1\n" + b + "\trefs/tags/v1^{}\nwarning: x\n";
+  struct Case {
+    const char* ref;
+    std::string commit;
+    std::string tag;
+  };
+  for (const auto& item : std::vector<Case>{{"HEAD", a, ""},
+                                            {"main", a, ""},
+                                            {"feature/main", b, ""},
+                                            {"heads/main", a, ""},
+                                            {"refs/heads/v1", d, ""},
+                                            {"v1", b, c},
+                                            {"refs/tags/v1", b, c}}) {
+    const auto found = find_git_commit(listing, item.ref);
+    ASSERT_TRUE(found) << item.ref;
+    EXPECT_EQ(found->commit, item.commit) << item.ref;
+    EXPECT_EQ(found->tag, item.tag) << item.ref;
+  }
+  for (const char* ref : {"ature/main", "v2", ""}) EXPECT_FALSE(find_git_commit(listing, ref)) << ref;
+  EXPECT_FALSE(find_git_commit("", "HEAD"));
+  EXPECT_TRUE((GitCommit{b, c}.matches("bb")));
+  EXPECT_TRUE((GitCommit{b, c}.matches("cc")));
+  EXPECT_TRUE((GitCommit{b, ""}.matches("")));
+  EXPECT_FALSE((GitCommit{b, ""}.matches("cc")));
+}
+
 TEST(Download, Names) {
   struct Case {
     const char* url;
