@@ -27,10 +27,11 @@ std::string layer_settings_text(const Session& session) {
   std::vector<std::string> ignored = request.ignore_paths;
   std::erase(ignored, request.work_directory);
   std::sort(ignored.begin(), ignored.end());
-  return fmt::format("compression {} {}; reproducible {}{}; epoch {}; ignored {}",
+  return fmt::format("compression {} {}; reproducible {}{}; epoch {}; ignored {}{}",
                      static_cast<int>(request.compression.compression), request.compression.level, request.reproducible,
                      request.rewrite_timestamp ? "; rewritten" : "",
-                     session.source_date_epoch ? std::to_string(*session.source_date_epoch) : "none", fmt::join(ignored, ":"));
+                     session.source_date_epoch ? std::to_string(*session.source_date_epoch) : "none", fmt::join(ignored, ":"),
+                     request.ignore_var_run ? "" : "; /var/run kept");
 }
 
 bool has_remote_source(const CopyStep& step) {
@@ -189,8 +190,14 @@ Task<std::optional<std::vector<std::string>>> StageRunner::mount_inputs(const Ru
 Task<std::string> StageRunner::key_after(std::string before, const Step& step, StepInputs& told) {
   add_parts(told, step);
   if (const auto* run = std::get_if<RunStep>(&step.action)) {
-    const std::optional<std::vector<std::string>> inputs = co_await mount_inputs(*run, told);
+    std::optional<std::vector<std::string>> inputs = co_await mount_inputs(*run, told);
     if (!inputs) co_return "";
+    constexpr const char* hostname = "BUILDKIT_SANDBOX_HOSTNAME";
+    const auto given = session_.request.build_args.find(hostname);
+    if (given != session_.request.build_args.end() && given->second) {
+      inputs->push_back(fmt::format("{}={}", hostname, *given->second));
+      told.parts[{"variable", hostname}] = short_hash(*given->second);
+    }
     co_return run_key(before, *run, *inputs);
   }
   if (const auto* workdir = std::get_if<WorkdirStep>(&step.action)) co_return workdir_key(before, *workdir);

@@ -132,6 +132,8 @@ edit "a label of the command line" 6 : --label x=y
 edit "a platform" 0 : --custom-platform linux/arm64
 edit "compression" 0 : --compression zstd
 edit "SOURCE_DATE_EPOCH" 0 : --build-arg SOURCE_DATE_EPOCH=1000000000
+edit "a host name for RUN" 2 : --build-arg BUILDKIT_SANDBOX_HOSTNAME=other
+edit "/var/run in layers" 0 : --ignore-var-run=false
 edit "a user" 2 "sed_dockerfile '/^RUN cat dir/i USER 0:0'"
 
 # Mounts: what a bind shows counts, whether a secret is there, not what it says or what a cache holds.
