@@ -197,9 +197,9 @@ variant() {
 }
 echo digest > "$WORK/bulk/.dockerignore"
 digest_file=$WORK/bulk/digest
-variant "overlay" timeout 120 "$build/executor" -c "$WORK/bulk"
+variant "overlay" timeout 120 "$build/executor" -c "$WORK/bulk" -f "$WORK/bulk/Dockerfile"
 for mode in "" full redo time watch; do
-  variant "userns $mode" timeout 120 "$build/executor" -c "$WORK/bulk" --no-overlay ${mode:+--snapshot-mode "$mode"}
+  variant "userns $mode" timeout 120 "$build/executor" -c "$WORK/bulk" -f "$WORK/bulk/Dockerfile" --no-overlay ${mode:+--snapshot-mode "$mode"}
 done
 if [ -x "$build/image/kaniko/executor" ]; then
   digest_file=/workspace/digest
