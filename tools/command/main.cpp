@@ -51,7 +51,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == kiln::engine::sandbox_init_name) return kiln::engine::sandbox_init_main(argc, argv);
   if (argc > 1 && std::string_view(argv[1]) == kiln::bench::apply_change_name) return kiln::bench::apply_change_main();
-  if (argc > 2 && std::string_view(argv[1]) == kiln::tools::empty_trash_name) return kiln::tools::empty_trash_main(argv[2]);
+  if (argc > 2 && std::string_view(argv[1]) == kiln::tools::empty_trash_name)
+    return kiln::tools::empty_trash_main(argv[2], argv[3]);
   pin_name_service();
   keep_memory_flat();
   umask(022);

@@ -28,15 +28,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A process in a session of its own; nothing of ours stays open in it.
-pid_t start_deletion(const std::string& trash) {
+constexpr const char* awaited_mode = "awaited";
+
+// A process in a session of its own; nothing of ours stays open in it. It gives way to others unless somebody waits for it.
+pid_t start_deletion(const std::string& trash, bool awaited) {
   const pid_t pid = fork();
   if (pid != 0) return pid;
   setsid();
   const int null = open("/dev/null", O_RDWR);
   for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
   const std::string name(empty_trash_name);
-  execl("/proc/self/exe", "kiln", name.c_str(), trash.c_str(), static_cast<char*>(nullptr));
+  const char* mode = awaited ? awaited_mode : nullptr;
+  execl("/proc/self/exe", "kiln", name.c_str(), trash.c_str(), mode, static_cast<char*>(nullptr));
   _exit(1);
 }
 
@@ -74,7 +77,7 @@ void delete_leftovers(const std::string& base) {
     const bool trash = is_ours(name, trash_prefix);
     if ((!trash && !is_ours(name, work_prefix)) || lstat(path.c_str(), &status) != 0) continue;
     if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || !lock_directory(path)) continue;
-    const pid_t pid = start_deletion(trash ? path : move_to_trash(path));
+    const pid_t pid = start_deletion(trash ? path : move_to_trash(path), false);
     if (pid > 0) io::spare_child(pid);
   }
 }
@@ -121,18 +124,20 @@ WorkDirectory::WorkDirectory(const std::vector<std::string>& bases) {
 
 WorkDirectory::~WorkDirectory() {
   lock_.reset();  // it is the deleting process's now
-  const pid_t pid = start_deletion(move_to_trash(path_));
   const char* wait = std::getenv("KILN_FOREGROUND_CLEANUP");
-  if (pid > 0 && (foreground_ || (wait && std::string(wait) == "1"))) waitpid(pid, nullptr, 0);
+  const bool awaited = foreground_ || (wait && std::string(wait) == "1");
+  const pid_t pid = start_deletion(move_to_trash(path_), awaited);
+  if (pid > 0 && awaited) waitpid(pid, nullptr, 0);
 }
 
-int empty_trash_main(const char* directory) {
+int empty_trash_main(const char* directory, const char* mode) {
   const fs::path path(directory);
   const std::string name = path.filename();
   if (!name.starts_with("kiln-") || !path.is_absolute()) return 1;
   const io::UniqueFd lock = lock_directory(path);
   if (!lock) return 0;  // somebody else is at it
-  setpriority(PRIO_PROCESS, 0, 19);
+  const bool awaited = mode && std::string_view(mode) == awaited_mode;
+  if (!awaited) setpriority(PRIO_PROCESS, 0, 19);
   const io::UniqueFd parent(open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!parent) return 1;
   try {

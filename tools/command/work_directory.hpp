@@ -31,8 +31,9 @@ class WorkDirectory {
   bool foreground_ = false;
 };
 
-// Entry of the process that deletes: `kiln empty-trash DIRECTORY`. Refuses names that are not of this form.
-int empty_trash_main(const char* directory);
+// Entry of the process that deletes: `kiln empty-trash DIRECTORY [awaited]`. Refuses names that are not of this form. `mode` may be
+// null.
+int empty_trash_main(const char* directory, const char* mode);
 inline constexpr std::string_view empty_trash_name = "empty-trash";
 
 }  // namespace kiln::tools
