@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view style =
     ":root{color-scheme:light dark;--ink:#1d2330;--paper:#fff;--rule:#d9dde6;--strong:#8a93a6;--bar:#4c78c8;--mark:#e0873a}"
     "@media(prefers-color-scheme:dark){:root{--ink:#dfe3ec;--paper:#161a22;--rule:#323a49;--strong:#6b7487;--bar:#6f97dd}}"
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 "
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:80rem;margin:2rem auto;padding:0 "
     "1rem;color:var(--ink);background:var(--paper)}"
     "h1{font-size:1.6rem}h2{font-size:1.3rem;margin-top:3rem;border-bottom:1px solid "
     "var(--rule)}h3{font-size:1.05rem;margin-top:2rem}"

@@ -197,6 +197,8 @@ class Harness {
     CostMeter detecting(counter_);
     const engine::Changes told = co_await detector->detect(root, tree);
     run.detect = detecting.stop();
+    // The kernel does not count what io_uring reads.
+    if (strategy.reader == io::ReaderChoice::ring) run.arm.bytes_read = run.detect.bytes_read = std::nullopt;
     run.verdict = judge(planned, told, detector->candidates());
     co_return run;
   }

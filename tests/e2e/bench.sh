@@ -21,6 +21,8 @@ available=$(jq '(.strategies + .skipped) | length' "$WORK/made.json")
 check "every strategy is measured or left out for a reason" test "$available" -ge 5
 check "exact strategies find every change" same "$(promises "$WORK/made.json" | cut -d' ' -f1,3)" "true 10"
 check "what a forged mtime hides from redo" same "$(misses "$WORK/made.json" redo)" "forged-mtime"
+check "bytes that nobody counts are not told as none" same "$(jq -c '[.trees[].measurements[].runs[] | .before, .after | .bytes_read | select(. == null)] | length' "$WORK/made.json")" \
+  "$(jq '[.strategies[] | select(.name == "full-io_uring")] | length * 20' "$WORK/made.json")"
 check "what was looked at in vain is told" same "$(jq '[.trees[].measurements[] | select(.false_candidates == null)] | length' "$WORK/made.json")" 0
 check "the page asks nobody for anything" bash -c "! grep -Eq '://|<script|<link|src=' '$WORK/report.html' && grep -q '<svg' '$WORK/report.html'"
 check "nothing is left behind" same "$(left_behind)" ""
