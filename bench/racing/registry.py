@@ -1,7 +1,9 @@
 """A registry on loopback, and how many bytes its clients have sent to it."""
+import os
 import re
 import socket
 import subprocess
+import sys
 import time
 
 from racing.process import start_server, stop_server
@@ -20,32 +22,47 @@ def _free_port():
         return probe.getsockname()[1]
 
 
+def _wait_for(port, log):
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"the registry does not listen: see {log}")
+
+
 class Registry:
-    def __init__(self, work, access_log=False):
+    """With `delay` (milliseconds) or `rate` (bytes a second of each connection) its clients find it far away: see far.py."""
+
+    def __init__(self, work, access_log=False, delay=0, rate=0):
         self._work = work
         self._access_log = access_log
         self._port = _free_port()
-        self.address = f"127.0.0.1:{self._port}"
+        self._far = (delay, rate) if delay or rate else None
+        self.address = self._near = f"127.0.0.1:{self._port}"
 
     def __enter__(self):
         with open(f"{self._work}/registry.yml", "w") as config:
-            config.write(CONFIG.format(directory=f"{self._work}/registry", address=self.address, quiet=str(not self._access_log).lower()))
+            config.write(CONFIG.format(directory=f"{self._work}/registry", address=self._near, quiet=str(not self._access_log).lower()))
         self._log = open(f"{self._work}/registry.log", "w")
-        self._server = start_server(["docker-registry", "serve", f"{self._work}/registry.yml"], stdout=self._log, stderr=self._log)
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return self
-            time.sleep(0.1)
-        raise TimeoutError(f"the registry does not listen: see {self._work}/registry.log")
+        self._servers = [start_server(["docker-registry", "serve", f"{self._work}/registry.yml"], stdout=self._log, stderr=self._log)]
+        _wait_for(self._port, f"{self._work}/registry.log")
+        if self._far:
+            port = _free_port()
+            proxy = os.path.join(os.path.dirname(os.path.realpath(__file__)), "far.py")
+            self._servers.append(start_server([sys.executable, proxy, str(port), str(self._port), *map(str, self._far)]))
+            _wait_for(port, "its output")
+            self.address = f"127.0.0.1:{port}"
+        return self
 
     def __exit__(self, *_):
-        stop_server(self._server)
+        for server in self._servers:
+            stop_server(server)
         self._log.close()
 
     def push(self, layout, repository):
         subprocess.run(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:latest",
-                        f"docker://{self.address}/{repository}:latest"], check=True)
+                        f"docker://{self._near}/{repository}:latest"], check=True)
 
     def requests(self):
         """(method, path with query) of what was asked for since the start; with `access_log`."""

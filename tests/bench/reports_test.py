@@ -1,7 +1,10 @@
 """Reports of bench/race and tools/profile. Run by tools/test: python3 -m unittest discover -s tests/bench -p '*_test.py'"""
 import json
 import os
+import socket
 import sys
+import threading
+import time
 import unittest
 
 SOURCE = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")
@@ -9,7 +12,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(SOURCE, "bench"), os.path.join(SOURCE, "tools")]
 
 from profiling import flame, phases, samples, summary  # noqa: E402
-from racing import report  # noqa: E402
+from racing import far, report  # noqa: E402
 from racing.builders import Run  # noqa: E402
 from racing.cgroup import parse_size  # noqa: E402
 
@@ -29,6 +32,30 @@ two words 7 124.5:
 \t    7f01 [unknown] ([unknown])
 
 """
+
+
+def answer(listener, size):
+    """One connection: a request, and so many bytes."""
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(100)
+        connection.sendall(b"x" * size)
+
+
+class Far(unittest.TestCase):
+    def test_requests_wait_and_connections_are_slow(self):
+        size, rate = 2_000_000, 10_000_000
+        with socket.create_server(("127.0.0.1", 0)) as near, socket.create_server(("127.0.0.1", 0)) as distant:
+            threading.Thread(target=answer, args=(near, size), daemon=True).start()
+            threading.Thread(target=far.serve, args=(distant, near.getsockname()[1], 0.1, rate), daemon=True).start()
+            with socket.create_connection(distant.getsockname()) as client:
+                started = time.monotonic()
+                client.sendall(b"GET")
+                received = 0
+                while count := len(client.recv(1 << 16)):
+                    received += count
+            self.assertEqual(received, size)
+            self.assertGreater(time.monotonic() - started, 0.1 + 0.8 * size / rate)
 
 
 class Race(unittest.TestCase):
