@@ -48,13 +48,13 @@ void LayerCache::tell_unwritten(const std::string& what, const io::Error& error)
     spdlog::debug("{}: {}", what, error.message());
     return;
   }
-  const bool gone = error.kind() == io::ErrorKind::network && !store_->alive();
-  lost_ = gone || error.kind() == io::ErrorKind::denied;
+  gone_ = error.kind() == io::ErrorKind::network && !store_->alive();
+  lost_ = gone_ || error.kind() == io::ErrorKind::denied;
   if (!lost_) {
     spdlog::warn("{}: {}", what, error.message());
     return;
   }
-  spdlog::warn("the layer cache {}: {}; this build leaves nothing more there", gone ? "cannot be reached" : "cannot be written",
+  spdlog::warn("the layer cache {}: {}; this build leaves nothing more there", gone_ ? "cannot be reached" : "cannot be written",
                error.message());
   writes_.cancel();
 }

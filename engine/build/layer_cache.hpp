@@ -50,8 +50,8 @@ class LayerCache {
 
   // From now on nothing is written: keys do not tell any more what steps are made of. Warns with the reason.
   void stop_writing(const std::string& why);
-  // Its place cannot be written to, which has been told.
-  bool lost() const { return lost_; }
+  // Its registry could not be reached any more, which has been told.
+  bool gone() const { return gone_; }
 
   // What the last builds of a stage were made of (input_record.hpp); nothing when that cannot be known.
   io::Task<std::optional<std::vector<StepInputs>>> recorded(std::string name);
@@ -105,6 +105,7 @@ class LayerCache {
   bool broken_ = false;      // look-ups fail
   bool stopped_ = false;     // nothing more is written
   bool lost_ = false;        // the same, and what is being written is not either: the place cannot be written to
+  bool gone_ = false;        // because it cannot be reached
   bool push_ended_ = false;  // nobody pushes any more
 };
 

@@ -81,6 +81,7 @@ MountExchange::MountExchange(Session& session)
       reader_(session.hub.for_pull(repository_for(session.request).registry)),
       writer_(session.hub.for_push(repository_for(session.request).registry)),
       repository_(repository_for(session.request).repository),
+      reading_(reader_),
       sending_(session.runtime.executor()) {}
 
 std::string MountExchange::tag_of(const CacheKey& key) {
@@ -91,7 +92,7 @@ std::string MountExchange::tag_of(const CacheKey& key) {
 Task<std::optional<MountExchange::Known>> MountExchange::find(std::string tag) {
   std::optional<oci::RawManifest> raw;
   try {
-    raw = co_await reader_.get_manifest(repository_, tag);
+    co_await reading_.wait(get_manifest(std::move(tag), raw), longest_look_up);
   } catch (const io::Error& error) {
     if (error.kind() != io::ErrorKind::not_found) throw;
   }
@@ -104,6 +105,10 @@ Task<std::optional<MountExchange::Known>> MountExchange::find(std::string tag) {
   known.index = text_of(known.manifest.annotations, index_annotation);
   for (const auto& chunk : known.manifest.layers) known.chunks[text_of(chunk.annotations, raw_annotation)] = chunk;
   co_return known;
+}
+
+Task<void> MountExchange::get_manifest(std::string tag, std::optional<oci::RawManifest>& raw) {
+  raw = co_await reader_.get_manifest(repository_, std::move(tag));
 }
 
 // -- from the repository -----------------------------------------------------------------------------------------------
@@ -181,6 +186,10 @@ Task<void> MountExchange::restore(Known known, std::string directory) {
 }
 
 Task<void> MountExchange::fetch(CacheKey key, const CacheDirectory& cache) {
+  if (gone_) {
+    left_alone_.insert(tag_of(key));
+    co_return;
+  }
   std::string fresh;
   std::optional<io::Error> trouble;
   const auto started = std::chrono::steady_clock::now();
@@ -206,6 +215,7 @@ Task<void> MountExchange::fetch(CacheKey key, const CacheDirectory& cache) {
   if (trouble->kind() == io::ErrorKind::cancelled) throw *trouble;
   const bool kept = may_be_whole(trouble->kind());
   if (kept) left_alone_.insert(tag_of(key));
+  gone_ = trouble->kind() == io::ErrorKind::network && !reading_.alive();
   spdlog::warn("the cache mount '{}' is not taken from {}{}: {}", shown(key), repository_, kept ? " and left there as it is" : "",
                trouble->message());
 }
@@ -226,7 +236,7 @@ Task<void> MountExchange::finish() { co_await sending_.join(); }
 
 Task<void> MountExchange::send_or_warn(CacheKey key, std::string path) {
   const std::string id = shown(key);
-  if (session_.cache && session_.cache->lost()) {
+  if (session_.cache && session_.cache->gone()) {
     spdlog::debug("the cache mount '{}' is not left in {} either", id, repository_);
     co_return;
   }

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "engine/build/session.hpp"
+#include "engine/cache/patience.hpp"
 #include "engine/mounts/cache_directory.hpp"
 #include "engine/mounts/chunker.hpp"
 #include "io/loop/task_group.hpp"
@@ -44,6 +45,7 @@ class MountExchange {
 
   static std::string tag_of(const CacheKey& key);
   io::Task<std::optional<Known>> find(std::string tag);
+  io::Task<void> get_manifest(std::string tag, std::optional<oci::RawManifest>& raw);
   io::Task<void> restore(Known known, std::string directory);
   io::Task<void> fetch_chunk(oci::Descriptor chunk, std::string& bytes);
   io::Task<void> send_or_warn(CacheKey key, std::string path);
@@ -58,6 +60,8 @@ class MountExchange {
   std::string repository_;
   std::map<std::string, std::pair<CacheKey, std::string>> used_;  // by tag: key and directory
   std::set<std::string> left_alone_;                              // tags
+  Patience reading_;
+  bool gone_ = false;  // the registry, which has been told
   io::TaskGroup sending_;
 };
 

@@ -11,6 +11,10 @@
 
 namespace kiln::engine {
 
+// Silences that mean that a registry is gone. What ends an upload may be the copying of all of it in a store behind the registry.
+inline constexpr std::chrono::seconds longest_look_up{20};
+inline constexpr std::chrono::seconds longest_write{60};
+
 class Patience {
  public:
   explicit Patience(const oci::Registry& registry) : registry_(registry) {}

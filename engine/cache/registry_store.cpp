@@ -22,9 +22,6 @@ namespace {
 using io::Task;
 
 constexpr int requests_at_once = 8;
-// Silences that mean that a registry is gone. What ends an upload may be the copying of all of it in a store behind the registry.
-constexpr std::chrono::seconds longest_look_up{20};
-constexpr std::chrono::seconds longest_write{60};
 
 std::int64_t seconds_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();

@@ -152,8 +152,12 @@ check "a pod after that" pod "test -f /c/big"
 trouble "a repository that cannot be written to" "POST /cache/mounts/blobs/ always status=403" "is not left in cache/mounts" "echo refused > /c/new"
 trouble "a full one" "PUT /cache/mounts/manifests/ always status=507" "is not left in cache/mounts" "echo full > /c/new"
 repository=127.0.0.1:1/cache/mounts
+cp "$WORK/Dockerfile" "$WORK/Dockerfile.one"
+printf 'RUN --mount=type=cache,target=/d,id=two cp /d/none /seen 2> /dev/null || echo empty > /seen\n' >> "$WORK/Dockerfile"
 check "one that cannot be reached" pod "test ! -e /c/big"
 check "is a warning" said "is not taken from cache/mounts"
+check "and only one, for all mounts" same "$(grep -c "is not taken from cache/mounts" "$WORK/log")" 1
+mv "$WORK/Dockerfile.one" "$WORK/Dockerfile"
 repository=$REGISTRY/cache/mounts
 
 # A manifest that names other chunks than its index says; chunks that were deleted while the manifest stayed.
