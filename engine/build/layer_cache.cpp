@@ -11,6 +11,7 @@
 #include "engine/cache/input_record.hpp"
 #include "engine/cache/step_keys.hpp"
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 #include "oci/image/reference.hpp"
 
 namespace kiln::engine {
@@ -68,7 +69,7 @@ Task<void> LayerCache::look_up(const std::string& key, std::optional<CachedLayer
     if (error.kind() == io::ErrorKind::cancelled) throw;
     tell_unread(key, error);
   }
-  if (found && found->created + session_.request.cache.ttl.count() < seconds_now()) {
+  if (found && found->created + session_.request.cache.ttl.count() < io::seconds_now()) {
     spdlog::debug("cache entry {} is too old", key);
     found.reset();
   }

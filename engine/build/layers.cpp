@@ -8,6 +8,7 @@
 
 #include "engine/build/outputs.hpp"
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 
 namespace kiln::engine {
 
@@ -211,7 +212,7 @@ std::vector<LayerInput> want_layers(Session& session, const std::vector<ImageLay
 std::shared_ptr<Capture> start_capture(Session& session, Tree tree, Changes changes, oci::ImageFormat format) {
   auto capture = std::make_shared<Capture>(session.runtime.executor());
   capture->layer = std::make_shared<ImageLayer>();
-  capture->layer->created = seconds_now();
+  capture->layer->created = io::seconds_now();
   capture->layer->blob = std::make_shared<oci::SpoolBlob>(session.runtime.executor(), session.spool_directory);
   session.transfers.spawn(capture_layer(session, capture, std::move(tree), std::move(changes), format));
   return capture;

@@ -11,6 +11,7 @@
 #include "engine/mounts/cache_archive.hpp"
 #include "engine/mounts/chunker.hpp"
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 #include "io/codec/block_compressor.hpp"
 #include "io/codec/memory.hpp"
 
@@ -372,7 +373,7 @@ Task<void> MountExchange::send_mount(Sending& sending, CacheKey key, std::string
   const Chunker chunker(Chunker::average_for(sending.size + sending.index.size()));
   while (!sending.ended) co_await send_some(sending, chunker, data);
   std::map<std::string, std::string> annotations = {{mount_id_annotation, shown(key)},
-                                                    {created_annotation, created_text(seconds_now())},
+                                                    {created_annotation, created_text(io::seconds_now())},
                                                     {index_annotation, sending.index_digest},
                                                     {index_size_annotation, std::to_string(sending.index.size())}};
   co_await push_artifact(writer_, repository_, tag_of(key), make_artifact(mount_type, sending.chunks, std::move(annotations)));

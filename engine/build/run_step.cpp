@@ -27,6 +27,11 @@ io::Error failure_of(const RunStep& step, const io::ExitStatus& status) {
 
 }  // namespace
 
+const std::string* sandbox_hostname(const BuildRequest& request) {
+  const auto given = request.build_args.find("BUILDKIT_SANDBOX_HOSTNAME");
+  return given != request.build_args.end() && given->second ? &*given->second : nullptr;
+}
+
 Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t number, int id) {
   RunRequest request;
   const UserDatabase database = co_await users();
@@ -46,8 +51,7 @@ Task<Changes> StageRunner::Steps::perform(const RunStep& step, std::size_t numbe
     request.groups.insert(request.groups.begin(), identity.gid);
   }
   request.no_network = step.no_network;
-  const auto hostname = session_.request.build_args.find("BUILDKIT_SANDBOX_HOSTNAME");
-  if (hostname != session_.request.build_args.end() && hostname->second) request.hostname = *hostname->second;
+  if (const std::string* hostname = sandbox_hostname(session_.request)) request.hostname = *hostname;
   request.on_line = [this, id](int stream, std::string_view line) { session_.progress.step_output(id, stream, line); };
 
   Rootfs& root = *stage_->rootfs;

@@ -15,6 +15,7 @@
 #include "engine/build/mount_exchange.hpp"
 #include "engine/build/registries.hpp"
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 
 namespace kiln::engine {
 
@@ -55,10 +56,6 @@ Session::Session(io::Runtime& the_runtime, const BuildRequest& the_request, Prog
   fix_times(std::nullopt);
 }
 
-std::int64_t seconds_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 std::string created_text(std::int64_t seconds) { return oci::format_rfc3339(oci::Timestamp(std::chrono::seconds(seconds))); }
 
 void Session::fix_times(std::optional<std::int64_t> epoch) {
@@ -67,12 +64,12 @@ void Session::fix_times(std::optional<std::int64_t> epoch) {
   if (epoch) fixed_created = created_text(*epoch);
   // Kaniko's --reproducible: Go's zero time.
   if (request.reproducible && !epoch) fixed_created = "0001-01-01T00:00:00Z";
-  created = fixed_created.empty() ? created_text(seconds_now()) : fixed_created;
+  created = fixed_created.empty() ? created_text(io::seconds_now()) : fixed_created;
   now = FileTime{};
   if (epoch) {
     now.seconds = *epoch;
   } else if (!request.reproducible) {
-    now.seconds = seconds_now();
+    now.seconds = io::seconds_now();
   }
 }
 

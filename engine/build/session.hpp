@@ -86,7 +86,6 @@ struct Session {
 // Opens the directories among the contexts that are named: from then on they may be moved.
 void open_named_contexts(Session& session);
 
-std::int64_t seconds_now();
 std::string created_text(std::int64_t seconds);  // RFC 3339
 
 }  // namespace kiln::engine

@@ -192,11 +192,9 @@ Task<std::string> StageRunner::key_after(std::string before, const Step& step, S
   if (const auto* run = std::get_if<RunStep>(&step.action)) {
     std::optional<std::vector<std::string>> inputs = co_await mount_inputs(*run, told);
     if (!inputs) co_return "";
-    constexpr const char* hostname = "BUILDKIT_SANDBOX_HOSTNAME";
-    const auto given = session_.request.build_args.find(hostname);
-    if (given != session_.request.build_args.end() && given->second) {
-      inputs->push_back(fmt::format("{}={}", hostname, *given->second));
-      told.parts[{"variable", hostname}] = short_hash(*given->second);
+    if (const std::string* hostname = sandbox_hostname(session_.request)) {
+      inputs->push_back("BUILDKIT_SANDBOX_HOSTNAME=" + *hostname);
+      told.parts[{"variable", "BUILDKIT_SANDBOX_HOSTNAME"}] = short_hash(*hostname);
     }
     co_return run_key(before, *run, *inputs);
   }

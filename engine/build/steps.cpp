@@ -10,6 +10,7 @@
 #include "engine/plan/path.hpp"
 #include "engine/rootfs/content_copy.hpp"
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 
 namespace kiln::engine {
 
@@ -86,7 +87,7 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
     co_await record(changes, number);
     auto& entry = stage_->config.history[step.history];
     if (entry.created.empty()) {
-      entry.created = created_text(session_.request.single_snapshot ? seconds_now() : stage_->layers.back()->created);
+      entry.created = created_text(session_.request.single_snapshot ? io::seconds_now() : stage_->layers.back()->created);
     }
     Progress::StepOutcome outcome = outcome_of(changes);
     outcome.took = std::chrono::steady_clock::now() - started;

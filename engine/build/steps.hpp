@@ -17,6 +17,8 @@ std::vector<Source> sources_of(const Step& step);
 // The bytes of /etc/passwd and /etc/group in `tree`, which is the stage's or was, by the paths where they really are. With
 // `changes`: only if they are among those.
 io::Task<WholeFiles> read_users(Session& session, const StageResult& stage, const Tree& tree, const Changes* changes = nullptr);
+// BUILDKIT_SANDBOX_HOSTNAME (BuildKit's build argument) with a value; null: not given.
+const std::string* sandbox_hostname(const BuildRequest& request);
 // A heredoc's body as a file.
 Node heredoc_node(const Session& session, const std::string& body);
 

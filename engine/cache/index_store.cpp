@@ -1,10 +1,9 @@
 #include "engine/cache/index_store.hpp"
 
-#include <chrono>
-
 #include "engine/rootfs/layer_reader.hpp"
 #include "engine/rootfs/layer_stream.hpp"
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 #include "oci/tar/reader.hpp"
 
 namespace kiln::engine {
@@ -78,8 +77,7 @@ Task<void> write_index(io::Runtime& runtime, io::FileReader& reader, CacheStore&
   entry.layer.digest = facts.digest;
   entry.layer.size = facts.size;
   entry.diff_id = facts.diff_id;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  entry.created = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  entry.created = io::seconds_now();
   entry.step = std::move(index.step);
   entry.before = std::move(index.before);
   co_await store.put(std::move(index.key), std::move(entry), std::move(blob), "");

@@ -13,6 +13,7 @@
 #include "engine/cache/file_index.hpp"
 #include "engine/cache/retention.hpp"
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 #include "io/file/make_directories.hpp"
 #include "io/file/read_file.hpp"
 #include "oci/output/new_file.hpp"
@@ -55,9 +56,7 @@ class LayoutStore final : public CacheStore {
 
   Task<void> put_config(std::string key, oci::Descriptor config, std::string bytes, std::string name) override {
     const auto work = [this, key, config, bytes, name] {
-      const std::int64_t now =
-          std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-      const oci::Image image = make_base_config(key, config, bytes, name, now);
+      const oci::Image image = make_base_config(key, config, bytes, name, io::seconds_now());
       oci::ImageStore::Writer writer(store_);
       oci::write_text_file(oci::layout_blob_path(store_.directory(), image.manifest.layers.front().digest), empty_layer_bytes);
       writer.publish(image, key, {});

@@ -13,6 +13,7 @@
 #include "engine/cache/patience.hpp"
 #include "engine/cache/retention.hpp"
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 #include "io/loop/task_group.hpp"
 
 namespace kiln::engine {
@@ -22,10 +23,6 @@ namespace {
 using io::Task;
 
 constexpr int requests_at_once = 8;
-
-std::int64_t seconds_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 bool is_key(const std::string& tag) { return tag.size() == 64 && tag.find_first_not_of("0123456789abcdef") == std::string::npos; }
 
@@ -66,7 +63,7 @@ class RegistryStore final : public CacheStore {
   }
 
   Task<void> put_config(std::string key, oci::Descriptor config, std::string bytes, std::string name) override {
-    oci::Image image = make_base_config(key, config, bytes, name, seconds_now());
+    oci::Image image = make_base_config(key, config, bytes, name, io::seconds_now());
     const oci::Digest layer = image.manifest.layers.front().digest;
     co_await writing_.wait(writer_.upload_bytes(repository_, std::string(empty_layer_bytes), layer), longest_write);
     co_await writing_.wait(send_image(std::move(key), std::move(image)), longest_write);
@@ -79,7 +76,7 @@ class RegistryStore final : public CacheStore {
   }
 
   Task<void> put_document(std::string name, std::string bytes) override {
-    oci::Image document = make_artifact(inputs_type, {}, document_annotations(bytes, seconds_now()));
+    oci::Image document = make_artifact(inputs_type, {}, document_annotations(bytes, io::seconds_now()));
     co_await writing_.wait(push_artifact(writer_, repository_, std::move(name), std::move(document)), longest_write);
   }
 

@@ -17,6 +17,7 @@
 #include <spdlog/spdlog.h>
 
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 #include "io/codec/digest.hpp"
 #include "io/file/make_directories.hpp"
 #include "oci/image/config.hpp"
@@ -31,10 +32,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t largest_document = 16U << 20U;  // bytes of a manifest or config
-
-std::int64_t seconds_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -193,7 +190,7 @@ void ImageStore::Writer::publish(const Image& image, const std::string& name, co
   write_text_file(store_.blob_path(image.manifest_digest), image.manifest_bytes);
   Descriptor entry = descriptor_of(image);
   entry.annotations[ref_name_annotation] = name;
-  entry.annotations[stored_annotation] = format_rfc3339(Timestamp(std::chrono::seconds(seconds_now())));
+  entry.annotations[stored_annotation] = format_rfc3339(Timestamp(std::chrono::seconds(io::seconds_now())));
   if (!index.empty()) entry.annotations[index_annotation] = index.text();
   add_entry(std::move(entry));
 }
@@ -317,7 +314,7 @@ std::optional<ImageStore::Pruned> ImageStore::prune(const Limits& limits, bool p
 
 void ImageStore::trim(std::chrono::seconds age, std::uint64_t size) const {
   Limits limits;
-  limits.used_after = seconds_now() - age.count();
+  limits.used_after = io::seconds_now() - age.count();
   limits.size = size;
   prune(limits, false);
 }

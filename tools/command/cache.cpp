@@ -15,6 +15,7 @@
 #include "engine/cache/store.hpp"
 #include "engine/dockerfile/durations.hpp"
 #include "io/base/error.hpp"
+#include "io/base/seconds_now.hpp"
 #include "oci/image/config.hpp"
 #include "tools/command/executor_flags.hpp"
 #include "tools/command/flags.hpp"
@@ -71,8 +72,7 @@ std::optional<std::int64_t> moment(const ParsedFlags& flags, const std::string& 
   const auto age = io::with_context(fmt::format("--{}={}", name, text), [&] {
     return std::chrono::duration_cast<std::chrono::seconds>(engine::dockerfile::parse_duration(text));
   });
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count() - age.count();
+  return io::seconds_now() - age.count();
 }
 
 CacheCommand parse_cache(const ParsedFlags& flags) {
