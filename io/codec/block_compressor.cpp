@@ -13,6 +13,7 @@
 #include <isa-l/igzip_lib.h>
 
 #include "io/base/error.hpp"
+#include "io/codec/isal_stream.hpp"
 
 namespace kiln::io {
 
@@ -29,11 +30,12 @@ std::vector<std::byte> deflate_fast(Bytes block, std::uint32_t level, std::vecto
   static constexpr std::array<std::uint32_t, 4> buffer_sizes = {ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
                                                                 ISAL_DEF_LVL3_DEFAULT};
   thread_local std::array<std::vector<std::uint8_t>, 4> buffers;
+  thread_local const IsalStream memory = make_isal_stream();
   auto& buffer = buffers[level];
   buffer.resize(buffer_sizes[level]);
 
   out.resize(block.size() + block.size() / 8 + 1024);
-  isal_zstream stream;
+  isal_zstream& stream = *memory;
   isal_deflate_init(&stream);
   stream.level = level;
   stream.level_buf = buffer.data();
