@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "engine/plan/path.hpp"
+#include "engine/rootfs/spread_directory.hpp"
 #include "io/base/error.hpp"
 #include "io/file/open_beneath.hpp"
 
@@ -66,13 +67,14 @@ void DiskWriter::forget_below(const std::string& path) {
 void DiskWriter::make_directory(const std::string& path, const Node& node) {
   const std::string name(name_of_path(path));
   const DirectoryHandle parent = parent_directory(path);
+  const mode_t mode = (node.mode & 07777) | 0700;
   touched_.insert(path);
-  if (mkdirat(parent->get(), name.c_str(), (node.mode & 07777) | 0700) == 0) return;
+  if (make_spread_directory(parent->get(), name, mode) == 0) return;
   if (errno != EEXIST) fail("making directory", path);
   struct stat status{};
   if (fstatat(parent->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode)) return;
   if (unlinkat(parent->get(), name.c_str(), 0) != 0) fail("replacing", path);
-  if (mkdirat(parent->get(), name.c_str(), (node.mode & 07777) | 0700) != 0) fail("making directory", path);
+  if (make_spread_directory(parent->get(), name, mode) != 0) fail("making directory", path);
 }
 
 void DiskWriter::put(const std::string& path, Node& node, const WriteContent& content) {

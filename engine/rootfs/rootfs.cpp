@@ -38,6 +38,11 @@ std::shared_ptr<ContentDirectory> open_directory(const std::string& path) {
   return directory;
 }
 
+std::string made_directory(const std::string& path) {
+  make_spread_directory(path);
+  return path;
+}
+
 }  // namespace
 
 struct Rootfs::Impl {
@@ -79,7 +84,7 @@ struct Rootfs::Impl {
 };
 
 Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, const std::string& work_directory, std::set<std::string> protected_paths)
-    : impl_(std::make_unique<Impl>(Impl{runtime, shape, make_spread_directory(work_directory), ProtectedPaths(protected_paths)})) {
+    : impl_(std::make_unique<Impl>(Impl{runtime, shape, made_directory(work_directory), ProtectedPaths(protected_paths)})) {
   if (shape == RootfsShape::in_place) {
     impl_->add_directory("/");
     impl_->links.emplace(impl_->top());
@@ -92,7 +97,7 @@ Rootfs::Rootfs(io::Runtime& runtime, RootfsShape shape, const std::string& work_
 
 Rootfs::Rootfs(io::Runtime& runtime, const Rootfs& below, const std::string& work_directory, std::set<std::string> protected_paths)
     : impl_(std::make_unique<Impl>(
-          Impl{runtime, RootfsShape::overlay, make_spread_directory(work_directory), ProtectedPaths(protected_paths)})) {
+          Impl{runtime, RootfsShape::overlay, made_directory(work_directory), ProtectedPaths(protected_paths)})) {
   impl_->directories = below.impl_->directories;
   impl_->paths = below.impl_->paths;
 }

@@ -29,7 +29,7 @@ enum class RootfsShape { plain, overlay, in_place };
 
 class Rootfs {
  public:
-  // work_directory: where to make a directory for this Rootfs alone; it may get a number (see make_spread_directory). Plain
+  // work_directory: where to make a directory for this Rootfs alone. Plain
   // and overlay roots live there, and files of layers that are read ahead. For in_place it had better be on the mount of
   // "/": then those files are renamed into place; else no layer is read ahead.
   // protected_paths: absolute paths, cleaned, as the new root will see them.

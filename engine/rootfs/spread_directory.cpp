@@ -3,13 +3,18 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
 #include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "io/base/error.hpp"
 #include "io/base/fd.hpp"
 #include "io/file/make_directories.hpp"
 
@@ -18,49 +23,87 @@ namespace kiln::engine {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
 
 constexpr int most_tries = 8;
-constexpr auto slow_creation = std::chrono::microseconds(100);  // 10 where no inode is in the way
 
-bool spread_children(const std::string& path) {
-  const io::UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  int flags = 0;
-  if (!directory || ioctl(directory.get(), FS_IOC_GETFLAGS, &flags) != 0) return false;
-  flags |= FS_TOPDIR_FL;
-  return ioctl(directory.get(), FS_IOC_SETFLAGS, &flags) == 0;
+// Of this thread: waiting for a disk or for a processor is not what tells of inodes in the way.
+nanoseconds cpu_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
-Clock::duration creation_time(const std::string& directory) {
-  const auto create = [](const std::string& name) {
-    const auto begin = Clock::now();
-    const io::UniqueFd file(open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
-    return Clock::now() - begin;
-  };
-  const std::string first = directory + "/first";
-  const std::string second = directory + "/second";
-  create(first);  // may have to read the group's bitmap from the disk
-  const auto duration = create(second);
-  unlink(first.c_str());
-  unlink(second.c_str());
-  return duration;
+// Has ext4 spread what is made in a directory, as long as it lives.
+class Spreading {
+ public:
+  explicit Spreading(int directory) : directory_(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (!directory_ || ioctl(directory_.get(), FS_IOC_GETFLAGS, &before_) != 0) return;
+    int flags = before_ | FS_TOPDIR_FL;
+    works_ = ioctl(directory_.get(), FS_IOC_SETFLAGS, &flags) == 0;
+  }
+  Spreading(const Spreading&) = delete;
+  Spreading& operator=(const Spreading&) = delete;
+  ~Spreading() {
+    if (works_) ioctl(directory_.get(), FS_IOC_SETFLAGS, &before_);
+  }
+
+  bool works() const noexcept { return works_; }
+
+ private:
+  io::UniqueFd directory_;
+  int before_ = 0;
+  bool works_ = false;
+};
+
+// What the directory's first file costs; a mere mkdir may have been slow by chance.
+bool creates_slowly(int parent, const std::string& name, nanoseconds slow) {
+  const std::string probe = name + "/.kiln-probe";
+  const nanoseconds begin = cpu_time();
+  const io::UniqueFd file(openat(parent, probe.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const bool slowly = cpu_time() - begin >= slow;
+  if (file) unlinkat(parent, probe.c_str(), 0);
+  return slowly;
+}
+
+// Nothing: there is no directory, and errno tells why. False: it stands among freed inodes.
+std::optional<bool> make_fast(int parent, const std::string& name, mode_t mode, nanoseconds slow) {
+  const nanoseconds begin = cpu_time();
+  if (mkdirat(parent, name.c_str(), mode) != 0) return std::nullopt;
+  return cpu_time() - begin < slow || !creates_slowly(parent, name, slow);
+}
+
+// In place of the empty directory `name`. Where no place is better, that stays.
+void move_elsewhere(int parent, const std::string& name, mode_t mode, nanoseconds slow) {
+  const Spreading spreading(parent);
+  if (!spreading.works()) return;
+  for (int number = 1; number <= most_tries; ++number) {
+    // Its hash decides, so each build has its own.
+    const std::string other = fmt::format(".kiln-{}-{:x}", name, std::chrono::steady_clock::now().time_since_epoch().count());
+    const auto fast = make_fast(parent, other, mode, slow);
+    if (!fast) return;
+    if (*fast && renameat(parent, other.c_str(), parent, name.c_str()) == 0) return;
+    unlinkat(parent, other.c_str(), AT_REMOVEDIR);
+  }
 }
 
 }  // namespace
 
-std::string make_spread_directory(const std::string& path) {
-  const std::string parent = fs::path(path).parent_path();
-  io::make_directories(parent);
-  if (!spread_children(parent)) {
-    io::make_directories(path);
-    return path;
-  }
-  std::string candidate = path;
-  for (int number = 1;; ++number) {
-    io::make_directories(candidate);
-    if (number == most_tries || creation_time(candidate) < slow_creation) return candidate;
-    rmdir(candidate.c_str());
-    candidate = fmt::format("{}.{}", path, number);
+int make_spread_directory(int parent, const std::string& name, mode_t mode, nanoseconds slow) {
+  const auto fast = make_fast(parent, name, mode, slow);
+  if (!fast) return -1;
+  if (!*fast) move_elsewhere(parent, name, mode, slow);
+  return 0;
+}
+
+void make_spread_directory(const std::string& path) {
+  const fs::path full = path;
+  io::make_directories(full.parent_path());
+  const io::UniqueFd parent(open(full.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) io::throw_errno(errno, fmt::format("opening directory '{}'", full.parent_path().string()));
+  const Spreading spreading(parent.get());
+  if (make_spread_directory(parent.get(), full.filename(), 0777) != 0 && errno != EEXIST) {
+    io::throw_errno(errno, fmt::format("making directory '{}'", path));
   }
 }
 

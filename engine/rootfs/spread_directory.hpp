@@ -1,16 +1,27 @@
 // Where on the disk a build's many files go.
 #pragma once
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <string>
 
 namespace kiln::engine {
 
-// Makes a directory for tens of thousands of new files; gives its path: `path`, or that with a number.
-//
-// ext4 gives a new file no inode that was freed in the last minutes, and finds that out by looking at each of them: where a
-// root file system was deleted a moment ago, creating a file takes 20 times as long (ext4's recently_deleted()). So the parent
-// gets the flag that has ext4 put each new directory into a block group by its name's hash (chattr +T), and where creating
-// a file still is slow, another name is tried. Other file systems get `path`. Errors: io::Error(filesystem).
-std::string make_spread_directory(const std::string& path);
+// ext4 puts what is in a directory near it, and without a journal gives nothing an inode that was freed in the last minutes, which
+// it finds out by looking at each of them (recently_deleted() in ext4's ialloc.c): where a root file system was deleted a moment
+// ago, a file takes up to 40 times as long. So a directory that was slow to make, as what is to be in it would be, is made anew
+// elsewhere: with the flag that has ext4 choose a block group by the name's hash (chattr +T) on its parent meanwhile, under names
+// until one is fast, and then renamed. Other file systems are never asked for more than the directory.
+
+// CPU time; 20 to 50 microseconds where no inode is in the way.
+inline constexpr std::chrono::nanoseconds slow_creation = std::chrono::microseconds(100);
+
+// As mkdirat(2): 0, or -1 and errno. `parent` may be opened with O_PATH.
+int make_spread_directory(int parent, const std::string& name, mode_t mode, std::chrono::nanoseconds slow = slow_creation);
+
+// A directory for tens of thousands of files: always in a block group by its name. Makes its parents.
+// Errors: io::Error(filesystem).
+void make_spread_directory(const std::string& path);
 
 }  // namespace kiln::engine

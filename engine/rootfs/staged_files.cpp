@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/rootfs/spread_directory.hpp"
 #include "io/base/error.hpp"
 
 namespace kiln::engine {
@@ -20,7 +21,7 @@ constexpr unsigned files_in_directory = 512;
 
 DirectoryHandle StagedFiles::next_directory() {
   const std::string name = fmt::format("{}{}", prefix_, ++directories_);
-  if (mkdirat(parent_, name.c_str(), 0700) != 0) io::throw_errno(errno, fmt::format("making staging directory '{}'", name));
+  if (make_spread_directory(parent_, name, 0700) != 0) io::throw_errno(errno, fmt::format("making staging directory '{}'", name));
   io::UniqueFd directory(openat(parent_, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory) io::throw_errno(errno, fmt::format("opening staging directory '{}'", name));
   return std::make_shared<const io::UniqueFd>(std::move(directory));

@@ -1,0 +1,69 @@
+#include "engine/rootfs/spread_directory.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "io/base/fd.hpp"
+
+namespace kiln::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SpreadDirectory : public ::testing::Test {
+ protected:
+  SpreadDirectory() {
+    std::string path = ::testing::TempDir() + "kiln-spread-XXXXXX";
+    base_ = mkdtemp(path.data());
+    parent_ = io::UniqueFd(open(base_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  }
+  ~SpreadDirectory() override { fs::remove_all(base_); }
+
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(base_)) names.push_back(entry.path().filename());
+    return names;
+  }
+
+  fs::path base_;
+  io::UniqueFd parent_;
+};
+
+TEST_F(SpreadDirectory, MakesOneDirectoryAndLeavesNothingElse) {
+  ASSERT_EQ(make_spread_directory(parent_.get(), "usr", 0751), 0);
+  EXPECT_EQ(names(), std::vector<std::string>{"usr"});
+  EXPECT_EQ(fs::status(base_ / "usr").permissions(), fs::perms(0751));
+}
+
+// Every creation is too slow, so all places are tried.
+TEST_F(SpreadDirectory, GivesUpWhereNoPlaceIsFast) {
+  ASSERT_EQ(make_spread_directory(parent_.get(), "usr", 0751, std::chrono::nanoseconds(0)), 0);
+  EXPECT_EQ(names(), std::vector<std::string>{"usr"});
+  EXPECT_EQ(fs::status(base_ / "usr").permissions(), fs::perms(0751));
+}
+
+TEST_F(SpreadDirectory, FailsAsMkdirDoes) {
+  fs::create_directory(base_ / "there");
+  EXPECT_EQ(make_spread_directory(parent_.get(), "there", 0755), -1);
+  EXPECT_EQ(errno, EEXIST);
+  EXPECT_EQ(make_spread_directory(parent_.get(), "missing/below", 0755), -1);
+  EXPECT_EQ(errno, ENOENT);
+}
+
+TEST_F(SpreadDirectory, MakesParentsOfAPath) {
+  make_spread_directory(base_ / "a/b/c");
+  EXPECT_TRUE(fs::is_directory(base_ / "a/b/c"));
+  make_spread_directory(base_ / "a/b/c");  // is there already
+  EXPECT_EQ(names(), (std::vector<std::string>{"a", "b", "c"}));
+}
+
+}  // namespace
+}  // namespace kiln::engine
