@@ -128,6 +128,7 @@ class StageRunner {
                                                         std::set<std::string> paths);
   std::vector<LayerInput> layers_to_unpack(int index, const StageResult& stage);
   bool stands_on_others(int index) const;
+  bool layers_are_read(int index, const StageResult& stage) const;
 
   // The layer cache: keys of the states after each step, as far as they can be known before anything runs; then the layers
   // of the steps that need not run.

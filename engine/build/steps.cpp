@@ -84,11 +84,9 @@ Task<void> StageRunner::Steps::run_step(std::size_t number) {
     } else {
       changes = co_await perform(std::get<WorkdirStep>(step.action), number, info.id);
     }
-    co_await record(changes, number);
+    const std::int64_t made = co_await record(changes, number);
     auto& entry = stage_->config.history[step.history];
-    if (entry.created.empty()) {
-      entry.created = created_text(session_.request.single_snapshot ? io::seconds_now() : stage_->layers.back()->created);
-    }
+    if (entry.created.empty()) entry.created = created_text(made);
     Progress::StepOutcome outcome = outcome_of(changes);
     outcome.took = std::chrono::steady_clock::now() - started;
     session_.progress.step_finished(info.id, outcome);
@@ -117,18 +115,19 @@ Progress::StepOutcome StageRunner::Steps::outcome_of(const Changes& changes) con
   return outcome;
 }
 
-// A layer for the step, or a note for the one layer at the end.
-Task<void> StageRunner::Steps::record(const Changes& changes, std::size_t number) {
+// A layer for the step, or a note for the one layer at the end. Gives the time, in seconds.
+Task<std::int64_t> StageRunner::Steps::record(const Changes& changes, std::size_t number) {
   if (number >= last_run_ && stage_->rootfs) {
     for (const auto& change : changes) stage_->off_disk.insert(change.path);
   }
   if (!session_.request.single_snapshot) {
     LayerCache::NewEntry entry = number < entries_.size() ? entries_[number] : LayerCache::NewEntry();
     entry.reads_context = reads_context(session_, resolved_.steps[number]);
-    co_await capture(changes, std::move(entry));
-    co_return;
+    const std::int64_t made = co_await capture(changes, std::move(entry));
+    co_return made;
   }
   for (const auto& change : changes) touched_.insert(change.path);
+  co_return io::seconds_now();
 }
 
 Changes StageRunner::Steps::accumulated() const {
@@ -146,7 +145,9 @@ Changes StageRunner::Steps::accumulated() const {
   return changes;
 }
 
-Task<void> StageRunner::Steps::capture(Changes changes, LayerCache::NewEntry entry) {
+Task<std::int64_t> StageRunner::Steps::capture(Changes changes, LayerCache::NewEntry entry) {
+  const std::unique_ptr<InPlaceRoot::Reading> reading = std::move(reading_);  // as long as files are read
+  if (!runner_.layers_are_read(index_, *stage_)) co_return io::seconds_now();
   const auto capture = start_capture(session_, *stage_->tree, changes, stage_->format);
   if (detector_) detector_->keep_captured(*stage_->tree, changes, capture->layer->blob);
   stage_->layers.push_back(capture->layer);
@@ -159,8 +160,8 @@ Task<void> StageRunner::Steps::capture(Changes changes, LayerCache::NewEntry ent
   }
   // An overlay's directories do not change any more; elsewhere the next RUN may change what is being read.
   const bool disk_may_change = stage_->rootfs && stage_->rootfs->shape() != RootfsShape::overlay;
-  if (disk_may_change || reading_) co_await wait_captured(capture);
-  reading_.reset();
+  if (disk_may_change || reading) co_await wait_captured(capture);
+  co_return capture->layer->created;
 }
 
 // -- WORKDIR ---------------------------------------------------------------------------------------------------------

@@ -59,8 +59,8 @@ class StageRunner::Steps {
   io::Task<UserDatabase> users();
   io::Task<CopyRules> rules_for(const CopyStep& step);
   Progress::StepOutcome outcome_of(const Changes& changes) const;
-  io::Task<void> record(const Changes& changes, std::size_t number);
-  io::Task<void> capture(Changes changes, LayerCache::NewEntry entry);
+  io::Task<std::int64_t> record(const Changes& changes, std::size_t number);
+  io::Task<std::int64_t> capture(Changes changes, LayerCache::NewEntry entry);
   Changes accumulated() const;
 
   class Mounts;  // what one RUN finds mounted
