@@ -40,8 +40,14 @@ bool is_another(const DiskStamp& then, const struct stat& now) {
   return then.inode != now.st_ino || then.ctime_ns != ctime || then.size != static_cast<std::uint64_t>(now.st_size);
 }
 
+// What a thread has for one file after the other.
+struct HashTools {
+  std::vector<std::byte> buffer = std::vector<std::byte>(buffer_size);
+  io::NeighbourOpener opener;
+};
+
 // One with a stamp is read as far as its size: whether it went on shows in the stamp.
-void hash_one(HashedFile& file, std::vector<std::byte>& buffer) {
+void hash_one(HashedFile& file, HashTools& tools) {
   if (file.content.inline_bytes) {
     file.hash = io::sha256(io::as_bytes(file.content.inline_bytes->bytes));
     return;
@@ -49,16 +55,16 @@ void hash_one(HashedFile& file, std::vector<std::byte>& buffer) {
   if (!file.content.directory) {
     throw io::Error(io::ErrorKind::internal, fmt::format("'{}' has no bytes to be hashed", file.content.path));
   }
-  const io::UniqueFd fd = io::open_beneath(file.content.directory->directory.get(), file.content.path, O_RDONLY | O_NONBLOCK);
+  const io::UniqueFd fd = tools.opener.open(file.content.directory->directory.get(), file.content.path, O_RDONLY | O_NONBLOCK);
   if (!fd) fail(errno, file);
   const bool stamped = file.stamp.on_disk();
   io::Sha256 hash;
   for (std::uint64_t at = 0; !stamped || at < file.size;) {
-    const ssize_t count = read(fd.get(), buffer.data(), buffer.size());
+    const ssize_t count = read(fd.get(), tools.buffer.data(), tools.buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail(errno, file);
     if (count == 0) break;
-    hash.update(io::Bytes(buffer).first(static_cast<std::size_t>(count)));
+    hash.update(io::Bytes(tools.buffer).first(static_cast<std::size_t>(count)));
     at += static_cast<std::uint64_t>(count);
   }
   file.hash = hash.finish();
@@ -69,13 +75,13 @@ void hash_one(HashedFile& file, std::vector<std::byte>& buffer) {
 
 Task<void> run_share(io::Runtime& runtime, std::function<void()> share) { co_await io::offload(runtime.cpu(), share); }
 
-// Calls `work` with each of `files` and a buffer, on all cores.
-using Work = std::function<void(HashedFile& file, std::vector<std::byte>& buffer)>;
+// Calls `work` with each of `files`, on all cores.
+using Work = std::function<void(HashedFile& file, HashTools& tools)>;
 Task<void> for_each_file(io::Runtime& runtime, const std::vector<HashedFile*>& files, Work work) {
   std::atomic<std::size_t> next = 0;
   const std::function<void()> share = [&] {
-    std::vector<std::byte> buffer(buffer_size);
-    for (std::size_t i = next++; i < files.size(); i = next++) work(*files[i], buffer);
+    HashTools tools;
+    for (std::size_t i = next++; i < files.size(); i = next++) work(*files[i], tools);
   };
   io::TaskGroup group(runtime.executor());
   for (unsigned i = 0; i < std::min<std::size_t>(runtime.cpu().size(), files.size()); ++i) group.spawn(run_share(runtime, share));
@@ -150,7 +156,7 @@ Task<void> run_lane(RingHash& state) {
     co_await state.reader.read_all(batch.pieces);
     state.reading = false;
     state.read.notify_all();
-    const Work work = [&batch](HashedFile& file, std::vector<std::byte>&) {
+    const Work work = [&batch](HashedFile& file, HashTools&) {
       const auto number = std::ranges::lower_bound(batch.files, &file) - batch.files.begin();
       hash_piece(batch.pieces[static_cast<std::size_t>(number)], file);
     };

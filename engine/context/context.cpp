@@ -86,7 +86,7 @@ io::Task<void> Context::scan_below(io::Runtime& runtime, std::string path) {
     const std::shared_ptr<const KnownFiles> known = memory_ ? memory_->files() : nullptr;
     // The directory may have been moved since it was opened.
     const int directory = content_->directory.get();
-    const ContextRoot root{directory, fmt::format("/proc/self/fd/{}", directory), &ignore_, file_system_, known.get()};
+    const ContextRoot root{directory, &ignore_, file_system_, known.get()};
     return scan_context(root, path, std::min(io::usable_cores(), most_threads) - 1);
   };
   ScannedTree found = co_await io::offload(runtime.waiting(), work);

@@ -4,13 +4,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
-#include <cstring>
 #include <exception>
 #include <iterator>
 #include <memory>
@@ -24,6 +22,7 @@
 #include "io/base/fd.hpp"
 #include "io/file/directory_names.hpp"
 #include "io/file/open_beneath.hpp"
+#include "io/file/xattrs.hpp"
 
 namespace kiln::engine {
 
@@ -100,7 +99,9 @@ class Scan {
       const std::size_t before = component.rfind('/');
       ScannedDirectory above;
       above.path = before == std::string::npos ? "" : component.substr(0, before);
-      if (S_ISDIR(status.st_mode) || !left_out) add(found_, above, component, status, left_out);
+      if (S_ISDIR(status.st_mode) || !left_out) {
+        add(found_, above, component, {root_.directory, component.c_str(), status}, left_out);
+      }
       if (!above.children.empty()) found_.directories.push_back(std::move(above));
       if (!S_ISDIR(status.st_mode)) return false;
       known = std::move(below);
@@ -170,10 +171,18 @@ class Scan {
     } else if (left_out) {
       return;
     }
-    add(result, found, path, status, left_out);
+    add(result, found, path, {fd, entry.text.data(), status}, left_out);
   }
 
-  void add(ScannedTree& result, ScannedDirectory& directory, const std::string& path, const struct stat& status, bool left_out) {
+  // An entry by its name in an open directory.
+  struct Seen {
+    int directory;
+    const char* name;
+    const struct stat& status;
+  };
+
+  void add(ScannedTree& result, ScannedDirectory& directory, const std::string& path, const Seen& seen, bool left_out) {
+    const struct stat& status = seen.status;
     const auto type = type_of(status.st_mode);
     if (!type) return;
     const std::size_t slash = path.rfind('/');
@@ -187,12 +196,12 @@ class Scan {
       node.size = static_cast<std::uint64_t>(status.st_size);
       if (device_ && status.st_dev == *device_) node.stamp = stamp_of(node, status);
     }
-    if (*type == FileType::symlink) node.link_target = read_link(path);
+    if (*type == FileType::symlink) node.link_target = read_link(path, seen);
     if (*type == FileType::char_device || *type == FileType::block_device) {
       node.device_major = major(status.st_rdev);
       node.device_minor = minor(status.st_rdev);
     }
-    if (*type != FileType::symlink && !is_plain(node)) node.xattrs = read_xattrs(path, status.st_dev);
+    if (*type != FileType::symlink && !is_plain(node)) node.xattrs = read_xattrs(seen);
     if (left_out) {
       result.left_out.emplace_back(path, std::move(node));
       return;
@@ -222,42 +231,23 @@ class Scan {
     return known && known->plain != 0;
   }
 
-  std::string read_link(const std::string& path) {
+  static std::string read_link(const std::string& path, const Seen& seen) {
     std::string target(4096, '\0');
-    const ssize_t length = readlinkat(root_.directory, path.c_str(), target.data(), target.size());
+    const ssize_t length = readlinkat(seen.directory, seen.name, target.data(), target.size());
     if (length < 0) io::throw_errno(errno, fmt::format("reading link '{}' of the build context", path));
     target.resize(static_cast<std::size_t>(length));
     return target;
   }
 
-  std::shared_ptr<const Xattrs> read_xattrs(const std::string& path, dev_t device) {
+  std::shared_ptr<const Xattrs> read_xattrs(const Seen& seen) {
+    const dev_t device = seen.status.st_dev;
     if (without_xattrs_.load(std::memory_order_relaxed) == device) return nullptr;
-    const std::string full = root_.path + "/" + path;
-    const auto names = read_growing([&](char* buffer, std::size_t size) { return llistxattr(full.c_str(), buffer, size); });
-    if (!names && errno == ENOTSUP) without_xattrs_ = device;
-    if (!names || names->empty()) return nullptr;
-    auto xattrs = std::make_shared<Xattrs>();
-    for (const char* name = names->data(); name < names->data() + names->size(); name += std::strlen(name) + 1) {
-      if (std::string_view(name) == "security.selinux") continue;
-      auto value = read_growing([&](char* buffer, std::size_t size) { return lgetxattr(full.c_str(), name, buffer, size); });
-      if (value) xattrs->emplace(name, std::move(*value));
-    }
-    if (xattrs->empty()) return nullptr;
-    return xattrs;
-  }
-
-  // What `read` gives: mostly nothing, rarely more than fits at first. Nothing, and errno, when it fails.
-  template <class Read>
-  static std::optional<std::string> read_growing(Read read) {
-    char small[1024];
-    ssize_t length = read(small, sizeof small);
-    if (length >= 0) return std::string(small, static_cast<std::size_t>(length));
-    if (errno != ERANGE) return std::nullopt;
-    std::string large(65536, '\0');  // the kernel's limit of both (limits.h, XATTR_LIST_MAX)
-    length = read(large.data(), large.size());
-    if (length < 0) return std::nullopt;
-    large.resize(static_cast<std::size_t>(length));
-    return large;
+    std::optional<Xattrs> found = io::xattrs_at(seen.directory, seen.name);
+    if (!found && errno == ENOTSUP) without_xattrs_ = device;
+    if (!found) return nullptr;
+    found->erase("security.selinux");
+    if (found->empty()) return nullptr;
+    return std::make_shared<const Xattrs>(std::move(*found));
   }
 
   const ContextRoot& root_;

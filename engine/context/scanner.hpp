@@ -38,7 +38,6 @@ struct ScannedTree {
 
 struct ContextRoot {
   int directory = -1;  // open
-  std::string path;    // to the same: extended attributes are read by name, there is no call relative to a descriptor
   const IgnoreMatcher* ignore = nullptr;
   std::optional<std::uint32_t> file_system;  // file_system_id() of `directory`
   const KnownFiles* known = nullptr;         // may be null

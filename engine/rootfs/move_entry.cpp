@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "io/base/error.hpp"
 #include "io/base/fd.hpp"
 #include "io/file/directory_names.hpp"
+#include "io/file/xattrs.hpp"
 
 namespace kiln::engine {
 
@@ -30,15 +30,10 @@ std::vector<std::string> names_in(int directory, const std::string& name) {
 }
 
 void copy_xattrs(int from, int to) {
-  std::string names(64U << 10U, '\0');
-  const ssize_t length = flistxattr(from, names.data(), names.size());
-  std::string value(64U << 10U, '\0');
-  for (ssize_t at = 0; at < length;) {
-    const char* name = names.data() + at;
-    at += static_cast<ssize_t>(std::strlen(name)) + 1;
-    const ssize_t size = fgetxattr(from, name, value.data(), value.size());
-    if (size >= 0) fsetxattr(to, name, value.data(), static_cast<std::size_t>(size), 0);  // what may not be set is left out
-  }
+  const auto xattrs = io::xattrs_of(from);
+  if (!xattrs) return;
+  // What may not be set is left out.
+  for (const auto& [name, value] : *xattrs) fsetxattr(to, name.c_str(), value.data(), value.size(), 0);
 }
 
 // Owner first: it clears set-uid bits and capabilities.

@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 
 #include "io/base/error.hpp"
 #include "io/file/open_beneath.hpp"
+#include "io/file/xattrs.hpp"
 
 namespace kiln::engine {
 
@@ -41,18 +41,11 @@ bool is_overlay_bookkeeping(std::string_view name) {
 }
 
 std::shared_ptr<const Xattrs> read_xattrs(int fd) {
-  std::string names(8192, '\0');
-  const ssize_t length = flistxattr(fd, names.data(), names.size());
-  if (length <= 0) return nullptr;
-  auto xattrs = std::make_shared<Xattrs>();
-  for (const char* name = names.data(); name < names.data() + length; name += std::strlen(name) + 1) {
-    if (is_overlay_bookkeeping(name)) continue;
-    std::string value(65536, '\0');
-    const ssize_t size = fgetxattr(fd, name, value.data(), value.size());
-    if (size >= 0) xattrs->emplace(name, value.substr(0, static_cast<std::size_t>(size)));
-  }
+  std::optional<Xattrs> xattrs = io::xattrs_of(fd);
+  if (!xattrs) return nullptr;
+  std::erase_if(*xattrs, [](const auto& attribute) { return is_overlay_bookkeeping(attribute.first); });
   if (xattrs->empty()) return nullptr;
-  return xattrs;
+  return std::make_shared<const Xattrs>(std::move(*xattrs));
 }
 
 std::string read_link(int root, const std::string& path) {

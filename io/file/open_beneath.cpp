@@ -51,4 +51,17 @@ UniqueFd open_beneath(int directory, const std::string& path, int flags, unsigne
   return open_by_components(directory, path, flags, mode);
 }
 
+UniqueFd NeighbourOpener::open(int directory, const std::string& path, int flags) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return open_beneath(directory, path, flags);
+  const std::string_view parent = std::string_view(path).substr(0, slash);
+  if (!parent_ || directory != directory_ || parent != parent_path_) {
+    parent_path_ = parent;
+    directory_ = directory;
+    parent_ = open_beneath(directory, parent_path_, O_PATH | O_DIRECTORY);
+    if (!parent_) return {};
+  }
+  return UniqueFd(openat(parent_.get(), path.c_str() + slash + 1, flags | O_NOFOLLOW | O_CLOEXEC));
+}
+
 }  // namespace kiln::io

@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::size_t pieces_a_job = 128;
 
-UniqueFd open_for_reading(const ReadPiece& piece) {
-  UniqueFd file = open_beneath(piece.directory, piece.path, O_RDONLY | O_NOATIME | O_NONBLOCK);
-  if (!file && errno == EPERM) file = open_beneath(piece.directory, piece.path, O_RDONLY | O_NONBLOCK);
+UniqueFd open_for_reading(NeighbourOpener& opener, const ReadPiece& piece) {
+  UniqueFd file = opener.open(piece.directory, piece.path, O_RDONLY | O_NOATIME | O_NONBLOCK);
+  if (!file && errno == EPERM) file = opener.open(piece.directory, piece.path, O_RDONLY | O_NONBLOCK);
   return file;
 }
 
@@ -34,11 +34,12 @@ void read_piece(int file, ReadPiece& piece) {
 
 // Neighbouring pieces of one file share its descriptor.
 void read_pieces(std::span<ReadPiece> pieces) {
+  NeighbourOpener opener;
   UniqueFd file;
   const ReadPiece* opened = nullptr;
   for (auto& piece : pieces) {
     if (!opened || opened->directory != piece.directory || opened->path != piece.path) {
-      file = open_for_reading(piece);
+      file = open_for_reading(opener, piece);
       opened = file ? &piece : nullptr;
     }
     if (file) {
