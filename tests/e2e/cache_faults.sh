@@ -59,6 +59,13 @@ for status in 413 500 507; do
 done
 trouble "manifests that are not taken" "PUT /cache/empty/manifests/ always status=507" "cache entry .* is not written" $empty
 
+# A registry that limits requests: asked again as it says, or given up when that would take hours.
+echo "GET /cache/good/manifests/ 3 status=429,retry-after=1" > "$WORK/faulty/rules"
+check "look-ups that are answered with 429 at first" executor --cache --no-push $filled
+check "are made again" same "$(hits) $(grep -c '^WARN' "$WORK/log")" "6 0"
+: > "$WORK/faulty/rules"
+trouble "look-ups that are to wait for hours" "GET /cache/good/manifests/ always status=429,retry-after=7200" "the layer cache cannot be read" $filled
+
 # An entry under another entry's key.
 keys=($(skopeo list-tags --tls-verify=false "docker://$REGISTRY/cache/good" | jq -r '.Tags[] | select(length == 64)'))
 for key in "${keys[@]:1}"; do
@@ -111,6 +118,33 @@ for fate in KILL STOP; do
   check "and only one ($fate)" same "$(grep -c '^WARN' "$WORK/log")" 1
   [ "$fate" = KILL ] || kill -KILL "$leaving"
   wait "$leaving" 2> /dev/null || true
+done
+
+# Two pods with one directory and one repository, again and again from nothing: both images are right, and what they leave is whole.
+in_pod() {
+  local name=$1
+  timeout 120 "$here/pod/run_in_pod" --rootfs "$build/image" --bind "$WORK/context:/workspace" --bind "$WORK/shared:/cache" \
+    --bind "$WORK/$name:/out" --cwd /workspace -- /kaniko/executor -f /out/Dockerfile --registry-map "docker.io=$REGISTRY" \
+    --reproducible --log-format text --no-push --oci-layout-path /out/image --digest-file /out/digest --cache --cache-dir /cache \
+    --cache-repo "$REGISTRY/cache/$2" > "$WORK/$name/log" 2>&1
+}
+for pod in pod-one pod-two; do mkdir "$WORK/$pod" && cp "$WORK/Dockerfile" "$WORK/$pod/"; done
+for round in 1 2 3; do
+  rm -rf "$WORK/shared" "$WORK"/pod-*/{image,digest} && mkdir "$WORK/shared"
+  in_pod pod-one "shared$round" &
+  first=$!
+  in_pod pod-two "shared$round" &
+  check "two pods at once, the one" wait "$first"
+  check "two pods at once, the other" wait $!
+  for pod in pod-one pod-two; do
+    check "the right image ($pod)" same "$(cat "$WORK/$pod/digest" || cat "$WORK/$pod/log")" "$expected"
+    check "without a complaint ($pod)" same "$(grep -cE '^(WARN|ERRO|FATA)' "$WORK/$pod/log")" 0
+    check "complete ($pod)" skopeo copy --quiet "oci:$WORK/$pod/image" "dir:$WORK/$pod/copy"
+  done
+  rm -rf "$WORK"/pod-*/copy
+  in_pod pod-one "shared$round"
+  check "a third pod finds every step" same "$(grep -c 'done.*cached\|cached$' "$WORK/pod-one/log")" 6
+  check "and comes to the same image" same "$(cat "$WORK/pod-one/digest")" "$expected"
 done
 
 echo "cache faults: $passed passed, $failed failed"
