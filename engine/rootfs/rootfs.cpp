@@ -43,6 +43,25 @@ std::string made_directory(const std::string& path) {
   return path;
 }
 
+std::vector<std::string> linked_files(const Tree& tree) {
+  std::vector<std::string> paths;
+  tree.walk("", [&paths](const std::string& path, const Node& node) {
+    if (node.link_id != 0 && node.stamp.on_disk()) paths.push_back(path);
+    return true;
+  });
+  return paths;
+}
+
+// A name that an inode is given, or that is taken from it, changes its ctime, and so the stamps of its other names.
+void renew_stamps(int directory, Tree& tree, const std::vector<std::string>& paths) {
+  for (const auto& path : paths) {
+    struct stat status{};
+    const auto node = tree.find(path);
+    if (fstatat(directory, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || status.st_ino != node->stamp.inode) continue;
+    tree.update(path, [&status](Node& changed) { changed.stamp = stamp_of(status); });
+  }
+}
+
 }  // namespace
 
 struct Rootfs::Impl {
@@ -128,6 +147,7 @@ Task<Tree> Rootfs::unpack_into(int directory, std::vector<LayerInput> layers) {
     }
     apply_layers(layers, target, stop);
     writer.finish_directories(tree);
+    if (impl_->shape != RootfsShape::overlay) renew_stamps(directory, tree, linked_files(tree));
     impl_->remove_staging();
   };
   co_await run_stoppable(impl_->runtime, work);
@@ -140,6 +160,7 @@ Task<void> Rootfs::apply(Tree& tree, const Changes& changes) {
   auto work = [this, &tree, &changes](std::atomic<bool>& stop) {
     DiskWriter writer(impl_->top(), impl_->protected_paths);
     std::map<std::uint64_t, std::string> links;
+    std::vector<std::string> linked_paths;
     for (const auto& change : changes) {
       if (stop) throw io::Error(io::ErrorKind::cancelled, "cancelled");
       if (change.kind == Change::Kind::remove) {
@@ -150,15 +171,15 @@ Task<void> Rootfs::apply(Tree& tree, const Changes& changes) {
       const auto linked = node.link_id ? links.find(node.link_id) : links.end();
       if (linked != links.end()) {
         writer.link(change.path, linked->second, node);
-        // A new name changes the inode's ctime, so the first name's stamp is renewed too.
-        tree.update(linked->second, [&](Node& first) { first.stamp = node.stamp; });
       } else {
         writer.put(change.path, node, [&](int file) { copy_content(node.content, node.size, file, change.path); });
         if (node.link_id) links.emplace(node.link_id, change.path);
       }
       tree.update(change.path, [&](Node& changed) { changed.stamp = node.stamp; });
+      if (node.link_id != 0) linked_paths.push_back(change.path);
     }
     writer.finish_directories(tree);
+    renew_stamps(impl_->top(), tree, linked_paths);
   };
   co_await run_stoppable(impl_->runtime, work);
 }
@@ -244,6 +265,7 @@ Task<void> Rootfs::move_in(Tree& tree) {
     };
     move.merged = [&merged](const std::string& directory) { merged.push_back(directory); };
     move_tree(impl_->beside->directory.get(), root, impl_->protected_paths, move);
+    renew_stamps(root, tree, linked_files(tree));
     merged.emplace_back("");
     // Children come before their parents.
     EntryWriter entries(impl_->protected_paths);

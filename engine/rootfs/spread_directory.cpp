@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
@@ -26,6 +27,11 @@ namespace fs = std::filesystem;
 using std::chrono::nanoseconds;
 
 constexpr int most_tries = 8;
+
+// Directories that were slow to make for another reason since it last helped to make one elsewhere: on some file systems all are,
+// and looking into that costs more than it brings.
+std::atomic<int> in_vain = 0;
+constexpr int most_in_vain = 32;
 
 // Of this thread: waiting for a disk or for a processor is not what tells of inodes in the way.
 nanoseconds cpu_time() {
@@ -70,26 +76,37 @@ bool creates_slowly(int parent, const std::string& name, nanoseconds slow) {
 std::optional<bool> make_fast(int parent, const std::string& name, mode_t mode, nanoseconds slow) {
   const nanoseconds begin = cpu_time();
   if (mkdirat(parent, name.c_str(), mode) != 0) return std::nullopt;
-  return cpu_time() - begin < slow || !creates_slowly(parent, name, slow);
+  if (cpu_time() - begin < slow) return true;
+  if (creates_slowly(parent, name, slow)) return false;
+  ++in_vain;
+  return true;
 }
 
 // In place of the empty directory `name`. Where no place is better, that stays.
 void move_elsewhere(int parent, const std::string& name, mode_t mode, nanoseconds slow) {
   const Spreading spreading(parent);
-  if (!spreading.works()) return;
+  if (!spreading.works()) {
+    in_vain = most_in_vain;
+    return;
+  }
   for (int number = 1; number <= most_tries; ++number) {
     // Its hash decides, so each build has its own.
     const std::string other = fmt::format(".kiln-{}-{:x}", name, std::chrono::steady_clock::now().time_since_epoch().count());
     const auto fast = make_fast(parent, other, mode, slow);
     if (!fast) return;
-    if (*fast && renameat(parent, other.c_str(), parent, name.c_str()) == 0) return;
+    if (*fast && renameat(parent, other.c_str(), parent, name.c_str()) == 0) {
+      in_vain = 0;
+      return;
+    }
     unlinkat(parent, other.c_str(), AT_REMOVEDIR);
   }
+  in_vain += most_tries;
 }
 
 }  // namespace
 
 int make_spread_directory(int parent, const std::string& name, mode_t mode, nanoseconds slow) {
+  if (in_vain >= most_in_vain) return mkdirat(parent, name.c_str(), mode);
   const auto fast = make_fast(parent, name, mode, slow);
   if (!fast) return -1;
   if (!*fast) move_elsewhere(parent, name, mode, slow);

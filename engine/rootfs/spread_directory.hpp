@@ -12,7 +12,8 @@ namespace kiln::engine {
 // it finds out by looking at each of them (recently_deleted() in ext4's ialloc.c): where a root file system was deleted a moment
 // ago, a file takes up to 40 times as long. So a directory that was slow to make, as what is to be in it would be, is made anew
 // elsewhere: with the flag that has ext4 choose a block group by the name's hash (chattr +T) on its parent meanwhile, under names
-// until one is fast, and then renamed. Other file systems are never asked for more than the directory.
+// until one is fast, and then renamed. Where that does not help, a process stops trying: making directories may be slow for other
+// reasons.
 
 // CPU time; 20 to 50 microseconds where no inode is in the way.
 inline constexpr std::chrono::nanoseconds slow_creation = std::chrono::microseconds(100);

@@ -131,6 +131,20 @@ TEST_F(Unpack, SameFileTwiceInALayerIsTheLastOne) {
   EXPECT_EQ(text("c"), "first");
 }
 
+// Time passes between the names of an inode, each of which changes its ctime, as does the one that is taken away.
+TEST_F(Unpack, AllNamesOfAFileHaveItsLastStamp) {
+  Archive archive;
+  archive.file("a", "1").file("x", "2").hard_link("y", "x").hard_link("z", "x");
+  for (const std::string name : {"b", "c", "d"}) {
+    for (int i = 0; i < 500; ++i) archive.file(fmt::format("{}-{}", name, i), "x");
+    archive.hard_link(name, "a");
+  }
+  const Tree tree = unpack({archive, Archive().file("x", "3")});
+  EXPECT_EQ(text("c"), "1");
+  EXPECT_EQ(text("y"), "2");
+  expect_disk_is(tree);
+}
+
 // More entries than a layer may have read before its turn.
 TEST_F(Unpack, LongLayersWaitForTheirTurn) {
   constexpr int files = 17'000;
