@@ -35,18 +35,16 @@ bool StageRunner::stands_on_others(int index) const {
   return stage.base.is_outside() || (stage.base.kind == Source::Kind::stage && stands_on_others(stage.base.stage));
 }
 
-// Whether anybody wants the layers that the stage makes: the image, the cache, or a stage that is built on it and unpacks them.
-// What only copies from it takes the files from where they are.
+// Whether anybody wants the layers that the stage makes: the image, the cache, or a stage that is built on it, of which a trigger
+// of a base may know alone. Without overlay, later snapshots compare with them. What only copies takes the files from where they
+// are.
 bool StageRunner::layers_are_read(int index, const StageResult& stage) const {
   if (session_.cache || published_.contains(index)) return true;
+  if (!stage.rootfs || stage.rootfs->shape() != RootfsShape::overlay) return true;
   const auto is_on_top = [index](const PlannedStage& other) {
-    return other.needed && other.base.kind == Source::Kind::stage && other.base.stage == index;
+    return other.base.kind == Source::Kind::stage && other.base.stage == index;
   };
-  if (std::ranges::none_of(session_.plan.stages, is_on_top)) return false;
-  // With overlay that stands on the stage's directories, of which each RUN makes one.
-  std::size_t instructions = 0;
-  for (const auto& other : session_.plan.stages) instructions += other.text->instructions.size();
-  return !stage.rootfs || stage.rootfs->shape() != RootfsShape::overlay || instructions > highest_stack;
+  return std::ranges::any_of(session_.plan.stages, is_on_top);
 }
 
 // A layer that another stage reads, too, cannot pass by.
