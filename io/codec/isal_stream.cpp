@@ -39,15 +39,17 @@ std::uint32_t bucket_of_address(std::uintptr_t address) {
 // From where the kernel would put it, down: an address is only a wish, and others (threads too) may have taken it.
 IsalStream make_isal_stream() {
   IsalStream stream(static_cast<isal_zstream*>(map(0)));
-  std::uintptr_t address = reinterpret_cast<std::uintptr_t>(stream.get()) / address_step * address_step;
-  for (int tries = 0; tries < addresses_to_try && bucket_of_address(reinterpret_cast<std::uintptr_t>(stream.get())) != 0; ++tries) {
+  const auto at = [&stream] { return reinterpret_cast<std::uintptr_t>(stream.get()); };
+  std::uintptr_t address = at() / address_step * address_step;
+  for (int tries = 0; bucket_of_address(at()) != 0; ++tries) {
+    if (tries == addresses_to_try) {
+      spdlog::warn(
+          "compressing: the system gives no memory at chosen addresses; the digest of a layer may differ from another build's");
+      break;
+    }
     do address -= address_step;
     while (bucket_of_address(address) != 0);
     stream.reset(static_cast<isal_zstream*>(map(address)));
-  }
-  if (bucket_of_address(reinterpret_cast<std::uintptr_t>(stream.get())) != 0) {
-    spdlog::warn(
-        "compressing: the system gives no memory at chosen addresses; the digest of a layer may differ from another build's");
   }
   return stream;
 }

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "io/base/fd.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace kiln::engine {
 namespace {
@@ -20,12 +20,7 @@ namespace fs = std::filesystem;
 
 class SpreadDirectory : public ::testing::Test {
  protected:
-  SpreadDirectory() {
-    std::string path = ::testing::TempDir() + "kiln-spread-XXXXXX";
-    base_ = mkdtemp(path.data());
-    parent_ = io::UniqueFd(open(base_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  }
-  ~SpreadDirectory() override { fs::remove_all(base_); }
+  SpreadDirectory() { parent_ = io::UniqueFd(open(base_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)); }
 
   std::vector<std::string> names() const {
     std::vector<std::string> names;
@@ -33,7 +28,8 @@ class SpreadDirectory : public ::testing::Test {
     return names;
   }
 
-  fs::path base_;
+  const testing::TemporaryDirectory temporary_;
+  const fs::path& base_ = temporary_.path();
   io::UniqueFd parent_;
 };
 

@@ -1,7 +1,6 @@
 // Layers that replace, hide and link what is in other layers, unpacked while later ones are read ahead.
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -16,6 +15,7 @@
 #include "io/codec/digest.hpp"
 #include "oci/tar/writer.hpp"
 #include "tests/support/run_task.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace kiln::engine {
 namespace {
@@ -55,15 +55,8 @@ class Archive {
   std::string bytes_;
 };
 
-fs::path temporary_directory() {
-  std::string path = ::testing::TempDir() + "kiln-unpack-XXXXXX";
-  return mkdtemp(path.data());
-}
-
 class Unpack : public ::testing::Test {
  protected:
-  ~Unpack() override { fs::remove_all(base_); }
-
   oci::SpoolBlobPtr blob(const std::string& bytes) {
     auto blob = std::make_shared<oci::SpoolBlob>(runtime_.executor(), base_);
     blob->append(io::as_bytes(bytes));
@@ -107,7 +100,8 @@ class Unpack : public ::testing::Test {
   }
 
   io::Runtime runtime_{io::RuntimeOptions{}};
-  fs::path base_ = temporary_directory();
+  const testing::TemporaryDirectory temporary_;
+  const fs::path& base_ = temporary_.path();
   Rootfs rootfs_{runtime_, RootfsShape::plain, base_ / "work", {}};
 };
 

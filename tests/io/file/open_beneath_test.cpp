@@ -4,12 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
+
+#include "tests/support/temporary_directory.hpp"
 
 namespace kiln::io {
 namespace {
@@ -19,8 +20,6 @@ namespace fs = std::filesystem;
 class OpenBeneath : public ::testing::Test {
  protected:
   OpenBeneath() {
-    std::string path = ::testing::TempDir() + "kiln-beneath-XXXXXX";
-    base_ = mkdtemp(path.data());
     fs::create_directories(base_ / "root/a/b");
     fs::create_directories(base_ / "root/c");
     for (const char* name : {"outside", "root/top", "root/a/one", "root/a/two", "root/a/b/one", "root/c/one"})
@@ -29,14 +28,14 @@ class OpenBeneath : public ::testing::Test {
     fs::create_symlink("one", base_ / "root/a/link");
     root_ = UniqueFd(open((base_ / "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   }
-  ~OpenBeneath() override { fs::remove_all(base_); }
 
   static std::string text_of(const UniqueFd& file) {
     char text[64] = {};
     return file && read(file.get(), text, sizeof text - 1) >= 0 ? text : "";
   }
 
-  fs::path base_;
+  const testing::TemporaryDirectory temporary_;
+  const fs::path& base_ = temporary_.path();
   UniqueFd root_;
 };
 

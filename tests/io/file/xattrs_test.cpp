@@ -4,13 +4,13 @@
 #include <sys/xattr.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "io/base/fd.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace kiln::io {
 namespace {
@@ -20,18 +20,16 @@ namespace fs = std::filesystem;
 class XattrsTest : public ::testing::Test {
  protected:
   XattrsTest() {
-    std::string path = ::testing::TempDir() + "kiln-xattrs-XXXXXX";
-    base_ = mkdtemp(path.data());
     directory_ = UniqueFd(open(base_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     file_ = UniqueFd(openat(directory_.get(), "file", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
   }
-  ~XattrsTest() override { fs::remove_all(base_); }
 
   bool set(const std::string& name, const std::string& value) {
     return fsetxattr(file_.get(), name.c_str(), value.data(), value.size(), 0) == 0;
   }
 
-  fs::path base_;
+  const testing::TemporaryDirectory temporary_;
+  const fs::path& base_ = temporary_.path();
   UniqueFd directory_;
   UniqueFd file_;
 };
