@@ -64,7 +64,7 @@ Task<void> StageRunner::Steps::run(std::size_t first) {
   for (std::size_t i = 0; i + 1 < resolved_.steps.size(); ++i) {
     stage_->config.history[resolved_.steps[i].history].empty_layer = true;
   }
-  co_await capture(accumulated(), {});
+  co_await capture(all_changes_.all(*stage_->tree), {});
 }
 
 Task<void> StageRunner::Steps::run_step(std::size_t number) {
@@ -126,23 +126,8 @@ Task<std::int64_t> StageRunner::Steps::record(const Changes& changes, std::size_
     const std::int64_t made = co_await capture(changes, std::move(entry));
     co_return made;
   }
-  for (const auto& change : changes) touched_.insert(change.path);
+  all_changes_.add(*stage_->tree, changes);
   co_return io::seconds_now();
-}
-
-Changes StageRunner::Steps::accumulated() const {
-  Changes changes;
-  std::string removed;
-  for (const auto& path : touched_) {
-    if (stage_->tree->find(path)) {
-      changes.push_back({Change::Kind::put, path});
-    } else if (before_all_.find(path) && (removed.empty() || !path.starts_with(removed + "/"))) {
-      changes.push_back({Change::Kind::remove, path});
-      removed = path;
-    }
-  }
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return path_less(a.path, b.path); });
-  return changes;
 }
 
 Task<std::int64_t> StageRunner::Steps::capture(Changes changes, LayerCache::NewEntry entry) {

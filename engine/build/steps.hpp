@@ -1,6 +1,7 @@
 // One stage's steps, one after the other.
 #pragma once
 
+#include "engine/build/accumulated.hpp"
 #include "engine/build/layer_cache.hpp"
 #include "engine/build/stage.hpp"
 #include "engine/steps/copy.hpp"
@@ -34,7 +35,7 @@ class StageRunner::Steps {
         sandbox_(sandbox),
         last_run_(last_run),
         entries_(std::move(entries)),
-        before_all_(stage_->tree.value_or(Tree())) {}
+        all_changes_(stage_->tree.value_or(Tree())) {}
 
   // From step `first` on; those before it came from the cache.
   io::Task<void> run(std::size_t first);
@@ -61,7 +62,6 @@ class StageRunner::Steps {
   Progress::StepOutcome outcome_of(const Changes& changes) const;
   io::Task<std::int64_t> record(const Changes& changes, std::size_t number);
   io::Task<std::int64_t> capture(Changes changes, LayerCache::NewEntry entry);
-  Changes accumulated() const;
 
   class Mounts;  // what one RUN finds mounted
   friend class Mounts;
@@ -74,8 +74,7 @@ class StageRunner::Steps {
   Sandbox* sandbox_;
   std::size_t last_run_;  // steps before it must be on disk; 0: there is no RUN, and nothing is to be left there
   std::vector<LayerCache::NewEntry> entries_;  // of each step; without a key where the cache has no use for it
-  Tree before_all_;                            // for --single-snapshot
-  std::set<std::string> touched_;
+  AccumulatedChanges all_changes_;             // for --single-snapshot
   std::unique_ptr<Detector> detector_;
   std::optional<std::chrono::nanoseconds> snapshot_took_;  // of the step that is running: arming and detecting
   std::unique_ptr<InPlaceRoot::Reading> reading_;          // in place, while files of another stage are read

@@ -164,7 +164,38 @@ if [ -x "$build/image/kaniko/executor" ]; then
   rm "$WORK/context/stacked"
 fi
 
-# Nor of the number of processors and the memory, in any of these: layers of many compressed blocks, from a context and from RUNs.
+# --single-snapshot: one layer with what is left of all steps, whatever the sandbox; what was in a directory that was removed and
+# made again stays away.
+mkdir "$WORK/single"
+cat > "$WORK/single/Dockerfile" << 'DOCKERFILE'
+FROM busybox AS made
+RUN rm -r /opt/data && mkdir /d && echo x > /d/x && echo y > /d/y
+RUN mkdir /opt/data && ln /d/x /d/linked && mv /d/y /d/z && mv /d/z /d/y && rm /bin/env
+RUN ln /d/x /d/again && touch /bin/env && rm /bin/env
+FROM busybox
+COPY --from=made /d /d
+RUN rm -r /opt/data && echo file > /opt/data && ln /d/y /opt/y
+RUN rm /opt/data && mkdir /opt/data && echo new > /opt/data/two
+DOCKERFILE
+single() { executor -c "$WORK/single" -f "$WORK/single/Dockerfile" -d "$REGISTRY/t/single:$1" --reproducible --single-snapshot "${@:2}"; }
+check "--single-snapshot" single overlay
+check "one layer more than the base" same "$(config_of t/single:overlay | jq '.rootfs.diff_ids | length')" \
+  "$(($(config_of library/busybox | jq '.rootfs.diff_ids | length') + 1))"
+check "umoci unpacks it" unpack t/single:overlay
+check "what was removed for a while is not back" same "$(ls "$root/opt/data")" two
+check "names of one file, given in two steps" same "$(stat -c %h "$root/d/x" "$root/d/again" "$root/d/y" | tr '\n' ' ')" "3 3 2 "
+for mode in "" full redo time watch; do
+  check "--single-snapshot, no overlay, $mode" single "plain$mode" --no-overlay ${mode:+--snapshot-mode "$mode"}
+  check "is the same with $mode" same "$(digest_of "t/single:plain$mode")" "$(digest_of t/single:overlay)"
+done
+if [ -x "$build/image/kaniko/executor" ]; then
+  check "--single-snapshot in place" "$here/pod/run_in_pod" --profile crio --rootfs "$build/image" --bind "$WORK/single:/workspace" --cwd /workspace \
+    -- /kaniko/executor -d "$REGISTRY/t/single:place" --registry-map "docker.io=$REGISTRY" --reproducible --single-snapshot --log-format text
+  check "is the same in place" same "$(digest_of t/single:place)" "$(digest_of t/single:overlay)"
+fi
+
+# Nor does a digest depend on the number of processors and the memory, in any of these: layers of many compressed blocks, from a
+# context and from RUNs.
 mkdir "$WORK/bulk"
 python3 - "$WORK/bulk" << 'PYTHON'
 import random, sys
