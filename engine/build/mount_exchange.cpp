@@ -27,8 +27,8 @@ constexpr const char* index_annotation = "kiln.cache.index";    // of a mount: w
 constexpr const char* index_size_annotation = "kiln.cache.index-size";
 constexpr std::string_view chunk_type = "application/vnd.kiln.cache.chunk.v1+zstd";
 constexpr std::size_t chunks_at_once = 4;
-constexpr std::size_t largest_chunk = 16U << 20U;   // bytes, decompressed
-constexpr std::size_t largest_index = 256U << 20U;  // bytes
+constexpr std::size_t largest_chunk = 16U << 20U;  // bytes, decompressed
+constexpr std::size_t largest_index_bytes = 256U << 20U;
 
 std::string raw_digest(io::Bytes bytes) { return io::to_hex(io::sha256(bytes)); }
 
@@ -162,7 +162,7 @@ Task<void> MountExchange::fetch_chunk(oci::Descriptor chunk, std::string& bytes)
 }
 
 Task<void> MountExchange::restore(Known known, std::string directory) {
-  if (known.index_size == 0 || known.index_size > largest_index) {
+  if (known.index_size == 0 || known.index_size > largest_index_bytes) {
     throw io::Error(io::ErrorKind::integrity, fmt::format("its index cannot have {} bytes", known.index_size));
   }
   Restoring restoring;
@@ -261,7 +261,7 @@ struct MountExchange::Sending {
   std::uint64_t size = 0;  // of contents
   std::optional<Known> known;
   std::vector<oci::Descriptor> chunks;
-  std::uint64_t sent = 0;  // bytes
+  std::uint64_t sent = 0;
 
   // -- the stream
   std::size_t given = 0;  // of the index

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "engine/cache/artifact.hpp"
 #include "engine/cache/entry.hpp"
 #include "io/base/error.hpp"
 #include "oci/image/config.hpp"
@@ -13,7 +14,6 @@ namespace kiln::engine {
 namespace {
 
 constexpr const char* base_annotation = "kiln.cache.base";
-constexpr const char* created_annotation = "org.opencontainers.image.created";
 constexpr std::string_view empty_type = "application/vnd.oci.empty.v1+json";
 
 std::string annotation(const oci::Manifest& manifest, const char* name) {

@@ -9,7 +9,7 @@ namespace kiln::engine {
 
 namespace {
 
-using Change = InputDifference::Change;
+using PartChange = InputDifference::Change;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_told = 1000;  // differences in JSON
@@ -20,7 +20,7 @@ bool only_mode(const InputDifference& difference) {
     return std::string_view(state).substr(std::min(state.find(' '), state.size()));
   };
   const auto type = [](const std::string& state) { return state.substr(0, 1); };
-  return difference.change == Change::changed && content(difference.before).size() > 1 &&
+  return difference.change == PartChange::changed && content(difference.before).size() > 1 &&
          content(difference.before) == content(difference.after) && type(difference.before) == type(difference.after);
 }
 
@@ -43,15 +43,15 @@ std::string name_of(const InputPart& part) {
 std::string text_of(const InputDifference& difference) {
   const std::string name = name_of(difference.part);
   if (difference.part.kind == "base") return fmt::format("the base is {} and was {}", difference.after, difference.before);
-  const bool moved = difference.part.kind == "git" && difference.change == Change::changed;
+  const bool moved = difference.part.kind == "git" && difference.change == PartChange::changed;
   if (moved) return fmt::format("{} is {} and was {}", name, difference.after, difference.before);
   if (difference.part.kind == "secret") return fmt::format("{} is {} and was {}", name, difference.after, difference.before);
   if (difference.part.kind == "stage") return fmt::format("{}, which it stands on, is not from the cache", name);
   if (only_mode(difference)) return fmt::format("the mode of {} changed", name);
   switch (difference.change) {
-    case Change::changed: return name + " changed";
-    case Change::added: return name + " is new";
-    case Change::removed: return name + " is gone";
+    case PartChange::changed: return name + " changed";
+    case PartChange::added: return name + " is new";
+    case PartChange::removed: return name + " is gone";
   }
   return name;
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/cache/artifact.hpp"
 #include "io/base/error.hpp"
 #include "oci/image/config.hpp"
 
@@ -14,9 +15,8 @@ namespace {
 constexpr const char* diff_id_annotation = "kiln.cache.diff-id";
 constexpr const char* step_annotation = "kiln.cache.step";
 constexpr const char* before_annotation = "kiln.cache.before";
-constexpr const char* created_annotation = "org.opencontainers.image.created";
 
-const std::string& annotation(const oci::Manifest& manifest, const char* name) {
+const std::string& needed_annotation(const oci::Manifest& manifest, const char* name) {
   const auto found = manifest.annotations.find(name);
   if (found == manifest.annotations.end()) throw io::Error(io::ErrorKind::integrity, fmt::format("no annotation {}", name));
   return found->second;
@@ -58,12 +58,12 @@ bool is_entry(const oci::Manifest& manifest) { return manifest.annotations.conta
 
 CachedLayer read_entry(const std::string& key, const oci::Manifest& manifest) {
   if (manifest.layers.size() != 1) throw io::Error(io::ErrorKind::integrity, "it has not one layer");
-  if (annotation(manifest, key_annotation) != key) throw io::Error(io::ErrorKind::integrity, "it is another key's");
-  const auto created = oci::parse_rfc3339(annotation(manifest, created_annotation));
+  if (needed_annotation(manifest, key_annotation) != key) throw io::Error(io::ErrorKind::integrity, "it is another key's");
+  const auto created = oci::parse_rfc3339(needed_annotation(manifest, created_annotation));
   if (!created) throw io::Error(io::ErrorKind::integrity, "its time cannot be read");
   CachedLayer layer;
   layer.layer = manifest.layers.front();
-  layer.diff_id = oci::Digest::parse(annotation(manifest, diff_id_annotation));
+  layer.diff_id = oci::Digest::parse(needed_annotation(manifest, diff_id_annotation));
   layer.created = std::chrono::duration_cast<std::chrono::seconds>(created->time_since_epoch()).count();
   const auto step = manifest.annotations.find(step_annotation);
   if (step != manifest.annotations.end()) layer.step = step->second;

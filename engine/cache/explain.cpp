@@ -6,7 +6,7 @@ namespace kiln::engine {
 
 namespace {
 
-using Change = InputDifference::Change;
+using PartChange = InputDifference::Change;
 
 std::string_view keyword_of(const std::string& step) { return std::string_view(step).substr(0, step.find(' ')); }
 
@@ -17,13 +17,13 @@ void compare(const std::map<Name, std::string>& then, const std::map<Name, std::
   auto fresh = now.begin();
   while (old != then.end() || fresh != now.end()) {
     if (fresh == now.end() || (old != then.end() && old->first < fresh->first)) {
-      tell(Change::removed, old->first, old->second, std::string());
+      tell(PartChange::removed, old->first, old->second, std::string());
       ++old;
     } else if (old == then.end() || fresh->first < old->first) {
-      tell(Change::added, fresh->first, std::string(), fresh->second);
+      tell(PartChange::added, fresh->first, std::string(), fresh->second);
       ++fresh;
     } else {
-      if (old->second != fresh->second) tell(Change::changed, old->first, old->second, fresh->second);
+      if (old->second != fresh->second) tell(PartChange::changed, old->first, old->second, fresh->second);
       ++old;
       ++fresh;
     }
@@ -32,9 +32,10 @@ void compare(const std::map<Name, std::string>& then, const std::map<Name, std::
 
 std::vector<InputDifference> compare_parts(const StepInputs& then, const StepInputs& now) {
   std::vector<InputDifference> differences;
-  compare(then.parts, now.parts, [&](Change change, const InputPart& part, const std::string& before, const std::string& after) {
-    differences.push_back({change, part, before, after});
-  });
+  compare(then.parts, now.parts,
+          [&](PartChange change, const InputPart& part, const std::string& before, const std::string& after) {
+            differences.push_back({change, part, before, after});
+          });
   return differences;
 }
 
@@ -42,10 +43,11 @@ std::vector<InputDifference> compare_files(const StepInputs& then, const StepInp
   std::vector<InputDifference> differences;
   StepInputs same = now;
   if (then.grouped) group_files(same, *then.grouped);
-  compare(then.files, same.files, [&](Change change, const std::string& path, const std::string& before, const std::string& after) {
-    const bool directory = then.grouped && (path.empty() || path.ends_with('/'));
-    differences.push_back({change, {directory ? "directory" : "file", path}, before, after});
-  });
+  compare(then.files, same.files,
+          [&](PartChange change, const std::string& path, const std::string& before, const std::string& after) {
+            const bool directory = then.grouped && (path.empty() || path.ends_with('/'));
+            differences.push_back({change, {directory ? "directory" : "file", path}, before, after});
+          });
   return differences;
 }
 

@@ -31,7 +31,7 @@ namespace {
 using io::Task;
 namespace fs = std::filesystem;
 
-constexpr std::size_t piece_size = 512U << 10U;
+constexpr std::size_t buffer_size = 512U << 10U;
 
 // Regular files and links are written as they come; directories get their modes and times at the end. Gives the time of the newest
 // regular file.
@@ -84,7 +84,7 @@ io::UniqueFd make_scratch_file(const std::string& directory) {
 
 // An archive is sniffed and then read from its start, so what cannot be read twice is copied.
 void copy_stream(int from, int to, const std::string& name) {
-  std::vector<std::byte> buffer(piece_size);
+  std::vector<std::byte> buffer(buffer_size);
   for (std::uint64_t offset = 0;;) {
     const ssize_t count = read(from, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;

@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t longest_line = 65535;
 
-[[noreturn]] void fail(const std::string& reason, Location where) { throw SyntaxError(reason, reason, where); }
-
 Location line_place(int line) { return {line, line}; }
 
 struct PhysicalLine {
@@ -27,14 +25,14 @@ struct PhysicalLine {
 
 void check_line(std::string_view line, int number) {
   if (line.size() > longest_line) {
-    fail(fmt::format("dockerfile line greater than max allowed size of {}", longest_line), line_place(number));
+    fail_at(fmt::format("dockerfile line greater than max allowed size of {}", longest_line), line_place(number));
   }
   const auto nul = line.find('\0');
   if (nul != std::string_view::npos) {
     const int column = static_cast<int>(nul) + 1;
-    fail("a NUL byte: this is not a text file", {number, number, column, column});
+    fail_at("a NUL byte: this is not a text file", {number, number, column, column});
   }
-  if (!is_utf8(line)) fail("invalid UTF-8: this is not a text file", line_place(number));
+  if (!is_utf8(line)) fail_at("invalid UTF-8: this is not a text file", line_place(number));
 }
 
 std::vector<PhysicalLine> split_lines(std::string_view text) {
@@ -83,9 +81,9 @@ class Reader {
       if (!directive) return;
       const auto& [key, value] = *directive;
       if (key != "syntax" && key != "escape" && key != "check") return;
-      if (!seen.insert(key).second) fail(fmt::format("only one {} parser directive can be used", key), where);
+      if (!seen.insert(key).second) fail_at(fmt::format("only one {} parser directive can be used", key), where);
       if (key != "escape") continue;
-      if (value != "\\" && value != "`") fail(fmt::format("invalid escape token '{}' does not match ` or \\", value), where);
+      if (value != "\\" && value != "`") fail_at(fmt::format("invalid escape token '{}' does not match ` or \\", value), where);
       result_.escape = value.front();
     }
   }
@@ -165,7 +163,7 @@ class Reader {
       heredoc.raw += line.raw;
     }
     where.last_line = static_cast<int>(lines_.size());
-    fail(fmt::format("unterminated heredoc: no line \"{}\" ends it", heredoc.name), where);
+    fail_at(fmt::format("unterminated heredoc: no line \"{}\" ends it", heredoc.name), where);
   }
 
   bool marked_;
@@ -189,6 +187,8 @@ Location LogicalLine::locate(std::string_view part) const {
   const auto [last_line, last_column] = place(offset + part.size() - 1);
   return {first_line, last_line, first_column, last_column};
 }
+
+void fail_at(const std::string& reason, Location where) { throw SyntaxError(reason, reason, where); }
 
 Lines read_lines(std::string_view text) { return Reader(text).read(); }
 

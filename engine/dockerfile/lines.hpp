@@ -33,6 +33,9 @@ struct Lines {
   std::vector<Warning> warnings;  // NoEmptyContinuation
 };
 
+// A SyntaxError whose message is the bare reason.
+[[noreturn]] void fail_at(const std::string& reason, Location where);
+
 // Splits and joins. Errors: SyntaxError whose message is the bare reason.
 Lines read_lines(std::string_view text);
 

@@ -11,11 +11,11 @@ namespace kiln::engine::dockerfile {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& what) {
+[[noreturn]] void fail_option(const std::string& what) {
   throw io::Error(io::ErrorKind::dockerfile, "failed to parse check options: " + what);
 }
 
-std::set<std::string> names_of(std::string_view list) {
+std::set<std::string> names_in(std::string_view list) {
   std::set<std::string> names;
   for (const auto& name : split(list, ',')) names.emplace(trim(name));
   return names;
@@ -23,7 +23,7 @@ std::set<std::string> names_of(std::string_view list) {
 
 bool parse_bool(std::string_view value, std::string_view option) {
   if (const auto parsed = parse_boolean(value)) return *parsed;
-  fail(fmt::format("failed to parse check option {}: {} is neither true nor false", go_quoted(option), go_quoted(value)));
+  fail_option(fmt::format("failed to parse check option {}: {} is neither true nor false", go_quoted(option), go_quoted(value)));
 }
 
 }  // namespace
@@ -92,19 +92,19 @@ LintConfig parse_lint_config(std::string_view text) {
   if (trim(text).empty()) return config;
   for (const auto& option : split(text, ';')) {
     const auto equals = option.find('=');
-    if (equals == std::string_view::npos) fail(fmt::format("invalid check option {}", go_quoted(option)));
+    if (equals == std::string_view::npos) fail_option(fmt::format("invalid check option {}", go_quoted(option)));
     const std::string_view key = trim(option.substr(0, equals));
     const std::string_view value = trim(option.substr(equals + 1));
     if (key == "skip") {
       config.skip_all = value == "all";
-      if (!config.skip_all) config.skip = names_of(value);
+      if (!config.skip_all) config.skip = names_in(value);
     } else if (key == "experimental") {
       config.all_experimental = value == "all";
-      if (!config.all_experimental) config.experimental = names_of(value);
+      if (!config.all_experimental) config.experimental = names_in(value);
     } else if (key == "error") {
       config.error = parse_bool(value, option);
     } else {
-      fail(fmt::format("invalid check option {}", go_quoted(key)));
+      fail_option(fmt::format("invalid check option {}", go_quoted(key)));
     }
   }
   return config;

@@ -10,8 +10,6 @@ namespace kiln::engine::dockerfile {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& reason, Location where = {}) { throw SyntaxError(reason, reason, where); }
-
 // Stages of instructions, and the ARGs before the first of them.
 void add_instruction(Dockerfile& file, Instruction instruction) {
   if (std::holds_alternative<From>(instruction.body)) {
@@ -21,17 +19,17 @@ void add_instruction(Dockerfile& file, Instruction instruction) {
   } else if (std::holds_alternative<Arg>(instruction.body)) {
     file.global_args.push_back(std::move(instruction));
   } else {
-    fail("no build stage in current context", instruction.location);
+    fail_at("no build stage in current context", instruction.location);
   }
 }
 
 Dockerfile parse(std::string_view text) {
-  if (text.empty()) fail("the Dockerfile cannot be empty");
+  if (text.empty()) fail_at("the Dockerfile cannot be empty", {});
   Lines lines = read_lines(text);
-  if (lines.lines.empty()) fail("file with no instructions");
+  if (lines.lines.empty()) fail_at("file with no instructions", {});
   Dockerfile file;
   for (auto& line : lines.lines) add_instruction(file, parse_instruction(std::move(line), lines.escape));
-  if (file.stages.empty()) fail("dockerfile contains no stages to build");
+  if (file.stages.empty()) fail_at("dockerfile contains no stages to build", {});
   file.source = text;
   file.escape = lines.escape;
   file.check = find_check(text);

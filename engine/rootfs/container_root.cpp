@@ -27,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-io::UniqueFd open_directory(const std::string& path) {
+io::UniqueFd open_existing(const std::string& path) {
   io::UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) io::throw_errno(errno, fmt::format("opening '{}'", path));
   return fd;
@@ -102,14 +102,14 @@ io::Task<void> ContainerRoot::take(std::set<std::string>& keep) {
 void ContainerRoot::set_aside(std::set<std::string>& keep) {
   for (const auto& path : settings_.given) move_given(path, keep);
   const ProtectedPaths paths(keep);
-  const io::UniqueFd root = open_directory("/");
+  const io::UniqueFd root = open_existing("/");
   if (settings_.pre_cleanup || !renames_) {
     empty_root(root.get(), paths);
     return;
   }
   const std::string before = directory_ + "/before";
   fs::create_directories(before);
-  move_tree(root.get(), open_directory(before).get(), paths, {});
+  move_tree(root.get(), open_existing(before).get(), paths, {});
 }
 
 // A directory that came with the container's image cannot be renamed on an overlay, nor can one with a mount in it: then it stays,
@@ -155,14 +155,14 @@ io::Task<void> ContainerRoot::give_back(std::set<std::string> keep, bool failed)
 
 void ContainerRoot::put_back(const std::set<std::string>& keep, bool failed) {
   const ProtectedPaths paths(keep);
-  const io::UniqueFd root = open_directory("/");
+  const io::UniqueFd root = open_existing("/");
   if (failed || settings_.cleanup || settings_.preserve_context) empty_root(root.get(), paths);
   const std::string before = directory_ + "/before";
   const bool wanted = settings_.preserve_context || !settings_.cleanup;
   if (wanted && !settings_.pre_cleanup && access(before.c_str(), F_OK) == 0) {
     TreeMove move;
     move.replace = false;
-    move_tree(open_directory(before).get(), root.get(), paths, move);
+    move_tree(open_existing(before).get(), root.get(), paths, move);
   }
   for (const auto& [path, place] : std::exchange(moved_, {})) return_given(path, place);
 }

@@ -20,10 +20,6 @@ namespace {
 
 constexpr std::size_t most_open_directories = 256;
 
-[[noreturn]] void fail(const std::string& doing, const std::string& path) {
-  io::throw_errno(errno, fmt::format("{} '/{}' in the root file system", doing, path));
-}
-
 }  // namespace
 
 DiskWriter::DiskWriter(int root, const ProtectedPaths& protected_paths)
@@ -35,7 +31,7 @@ DirectoryHandle DiskWriter::open_directory(const std::string& path) {
   if (known != directories_.end()) return known->second;
   if (path.empty()) {
     const int copy = fcntl(root_, F_DUPFD_CLOEXEC, 3);
-    if (copy < 0) fail("opening directory", path);
+    if (copy < 0) fail_in_root("opening directory", path);
     return directories_[path] = std::make_shared<const io::UniqueFd>(copy);
   }
   io::UniqueFd fd = io::open_beneath(root_, path, O_PATH | O_DIRECTORY);
@@ -43,7 +39,7 @@ DirectoryHandle DiskWriter::open_directory(const std::string& path) {
     make_directory(path, Node());
     fd = io::open_beneath(root_, path, O_PATH | O_DIRECTORY);
   }
-  if (!fd) fail("opening directory", path);
+  if (!fd) fail_in_root("opening directory", path);
   if (directories_.size() >= most_open_directories) directories_.clear();
   return directories_[path] = std::make_shared<const io::UniqueFd>(std::move(fd));
 }
@@ -70,11 +66,11 @@ void DiskWriter::make_directory(const std::string& path, const Node& node) {
   const mode_t mode = (node.mode & 07777) | 0700;
   touched_.insert(path);
   if (make_spread_directory(parent->get(), name, mode) == 0) return;
-  if (errno != EEXIST) fail("making directory", path);
+  if (errno != EEXIST) fail_in_root("making directory", path);
   struct stat status{};
   if (fstatat(parent->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode)) return;
-  if (unlinkat(parent->get(), name.c_str(), 0) != 0) fail("replacing", path);
-  if (make_spread_directory(parent->get(), name, mode) != 0) fail("making directory", path);
+  if (unlinkat(parent->get(), name.c_str(), 0) != 0) fail_in_root("replacing", path);
+  if (make_spread_directory(parent->get(), name, mode) != 0) fail_in_root("making directory", path);
 }
 
 void DiskWriter::put(const std::string& path, Node& node, const WriteContent& content) {
@@ -97,13 +93,13 @@ void DiskWriter::adopt(const std::string& path, Node& node, const StagedFile& fi
   const DirectoryHandle parent = parent_directory(path);
   const auto move_in = [&] { return renameat(file.directory->get(), file.name.c_str(), parent->get(), name.c_str()) == 0; };
   if (!move_in()) {
-    if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST) fail("moving into place", path);
+    if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST) fail_in_root("moving into place", path);
     remove_recursively(parent->get(), name, path, protected_);
     forget_below(path);
-    if (!move_in()) fail("moving into place", path);
+    if (!move_in()) fail_in_root("moving into place", path);
   }
   struct stat status{};
-  if (fstatat(parent->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail("reading the state of", path);
+  if (fstatat(parent->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail_in_root("reading the state of", path);
   node.stamp = stamp_of(status);
 }
 
@@ -114,10 +110,11 @@ void DiskWriter::link(const std::string& path, const std::string& target, Node& 
   const DirectoryHandle parent = parent_directory(path);
   const DirectoryHandle target_parent = parent_directory(target);
   if (linkat(target_parent->get(), target_name.c_str(), parent->get(), name.c_str(), 0) != 0) {
-    if (errno != EEXIST) fail("making hard link", path);
+    if (errno != EEXIST) fail_in_root("making hard link", path);
     remove_recursively(parent->get(), name, path, protected_);
     forget_below(path);
-    if (linkat(target_parent->get(), target_name.c_str(), parent->get(), name.c_str(), 0) != 0) fail("making hard link", path);
+    if (linkat(target_parent->get(), target_name.c_str(), parent->get(), name.c_str(), 0) != 0)
+      fail_in_root("making hard link", path);
   }
   struct stat status{};
   if (fstatat(parent->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) node.stamp = stamp_of(status);

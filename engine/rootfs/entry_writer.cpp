@@ -24,10 +24,6 @@ std::int64_t to_ns(const timespec& time) { return time.tv_sec * 1'000'000'000LL 
 
 timespec to_timespec(FileTime time) { return {time.seconds, static_cast<long>(time.nanoseconds)}; }
 
-[[noreturn]] void fail(const std::string& doing, const std::string& path) {
-  io::throw_errno(errno, fmt::format("{} '/{}' in the root file system", doing, path));
-}
-
 mode_t device_type(FileType type) {
   switch (type) {
     case FileType::fifo: return S_IFIFO;
@@ -37,6 +33,10 @@ mode_t device_type(FileType type) {
 }
 
 }  // namespace
+
+void fail_in_root(const std::string& doing, const std::string& path) {
+  io::throw_errno(errno, fmt::format("{} '/{}' in the root file system", doing, path));
+}
 
 DiskStamp stamp_of(const struct stat& status) {
   DiskStamp stamp;
@@ -85,15 +85,15 @@ bool EntryWriter::put_file(int parent, const std::string& name, const std::strin
     remove_recursively(parent, name, path, protected_);
     file = io::UniqueFd(openat(parent, name.c_str(), flags, plain));
   }
-  if (!file) fail("creating", path);
+  if (!file) fail_in_root("creating", path);
   content(file.get());
   set_owner(file.get(), node);  // clears set-uid bits and capabilities, so it goes first
-  if (plain != (node.mode & 07777) && fchmod(file.get(), node.mode & 07777) != 0) fail("setting the mode of", path);
+  if (plain != (node.mode & 07777) && fchmod(file.get(), node.mode & 07777) != 0) fail_in_root("setting the mode of", path);
   set_xattrs(file.get(), node);
   const timespec times[2] = {{0, UTIME_NOW}, to_timespec(node.mtime)};
-  if (futimens(file.get(), times) != 0) fail("setting the time of", path);
+  if (futimens(file.get(), times) != 0) fail_in_root("setting the time of", path);
   struct stat status{};
-  if (fstat(file.get(), &status) != 0) fail("reading the state of", path);
+  if (fstat(file.get(), &status) != 0) fail_in_root("reading the state of", path);
   node.stamp = stamp_of(status);
   return replaced;
 }
@@ -102,16 +102,16 @@ bool EntryWriter::put_file(int parent, const std::string& name, const std::strin
 bool EntryWriter::try_special(int parent, const std::string& name, const std::string& path, const Node& node) {
   if (node.type == FileType::symlink) {
     if (symlinkat(node.link_target.c_str(), parent, name.c_str()) == 0) return true;
-    if (errno != EEXIST) fail("making link", path);
+    if (errno != EEXIST) fail_in_root("making link", path);
     return false;
   }
   const mode_t mode = device_type(node.type) | (node.mode & 0777);
   if (mknodat(parent, name.c_str(), mode, makedev(node.device_major, node.device_minor)) == 0) return true;
   if (errno == EEXIST) return false;
-  if (errno != EPERM && errno != EACCES) fail("making device", path);
+  if (errno != EPERM && errno != EACCES) fail_in_root("making device", path);
   warn_once("devices", path, errno);
   const io::UniqueFd stub(openat(parent, name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, node.mode & 0777));
-  if (!stub && errno != EEXIST) fail("making a stand-in for device", path);
+  if (!stub && errno != EEXIST) fail_in_root("making a stand-in for device", path);
   return static_cast<bool>(stub);
 }
 
@@ -121,7 +121,7 @@ bool EntryWriter::make_special(int parent, const std::string& name, const std::s
     remove_recursively(parent, name, path, protected_);
     if (!try_special(parent, name, path, node)) {
       errno = EEXIST;
-      fail("replacing", path);
+      fail_in_root("replacing", path);
     }
   }
   if (node.type != FileType::symlink) fchmodat(parent, name.c_str(), node.mode & 07777, 0);
@@ -143,7 +143,7 @@ DiskStamp EntryWriter::finish_directory(int directory, const std::string& path, 
   const timespec times[2] = {{0, UTIME_NOW}, to_timespec(node.mtime)};
   if (futimens(directory, times) != 0) warn_once("directory times", path, errno);
   struct stat status{};
-  if (fstat(directory, &status) != 0) fail("reading the state of", path);
+  if (fstat(directory, &status) != 0) fail_in_root("reading the state of", path);
   return stamp_of(status);
 }
 

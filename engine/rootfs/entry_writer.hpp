@@ -20,6 +20,9 @@ struct stat;
 
 namespace kiln::engine {
 
+// An io::Error(filesystem) with what errno says of `path`, which is in the root file system.
+[[noreturn]] void fail_in_root(const std::string& doing, const std::string& path);
+
 DiskStamp stamp_of(const struct stat& status);
 
 using WriteContent = std::function<void(int file)>;

@@ -17,7 +17,7 @@ namespace kiln::engine {
 
 namespace {
 
-constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int open_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 std::vector<std::string> names_in(int directory) {
   std::vector<std::string> names;
@@ -26,9 +26,9 @@ std::vector<std::string> names_in(int directory) {
   return names;
 }
 
-class Mover {
+class TreeMover {
  public:
-  Mover(const ProtectedPaths& keep, const TreeMove& move) : keep_(keep), move_(move) {}
+  TreeMover(const ProtectedPaths& keep, const TreeMove& move) : keep_(keep), move_(move) {}
 
   void move_children(int from, int to, const std::string& path) {
     for (const auto& name : names_in(from)) {
@@ -69,15 +69,15 @@ class Mover {
   io::UniqueFd target_directory(int to, const std::string& name, const std::string& path, bool& made) {
     made = mkdirat(to, name.c_str(), 0700) == 0;
     if (!made && errno != EEXIST) fail(errno, path);
-    io::UniqueFd target(openat(to, name.c_str(), directory_flags));
+    io::UniqueFd target(openat(to, name.c_str(), open_flags));
     if (target || !move_.replace) return target;
     if (!remove_recursively(to, name, path, keep_) || mkdirat(to, name.c_str(), 0700) != 0) fail(EEXIST, path);
     made = true;
-    return io::UniqueFd(openat(to, name.c_str(), directory_flags));
+    return io::UniqueFd(openat(to, name.c_str(), open_flags));
   }
 
   void merge(int from, int to, const std::string& name, const std::string& path) {
-    const io::UniqueFd source(openat(from, name.c_str(), directory_flags));
+    const io::UniqueFd source(openat(from, name.c_str(), open_flags));
     if (!source) {
       if (!move_.replace || keep_.below(path)) return;
       fail(errno == ENOTDIR || errno == ELOOP ? EXDEV : errno, path);
@@ -105,7 +105,7 @@ class Mover {
 }  // namespace
 
 void move_tree(int from, int to, const ProtectedPaths& keep, const TreeMove& move) {
-  Mover(keep, move).move_children(from, to, "");
+  TreeMover(keep, move).move_children(from, to, "");
 }
 
 void empty_root(int root, const ProtectedPaths& keep) {

@@ -45,7 +45,7 @@ void copy_metadata(int from, int to, const struct stat& status) {
   futimens(to, times);
 }
 
-class Mover {
+class EntryMover {
  public:
   void move(int from, const std::string& name, int to, const std::string& to_name) {
     if (renameat(from, name.c_str(), to, to_name.c_str()) == 0) return;
@@ -125,6 +125,8 @@ class Mover {
 
 }  // namespace
 
-void move_entry(int from, const std::string& name, int to, const std::string& to_name) { Mover().move(from, name, to, to_name); }
+void move_entry(int from, const std::string& name, int to, const std::string& to_name) {
+  EntryMover().move(from, name, to, to_name);
+}
 
 }  // namespace kiln::engine

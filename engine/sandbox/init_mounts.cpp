@@ -21,10 +21,6 @@ namespace kiln::engine {
 
 namespace {
 
-[[noreturn]] void refused(const std::string& what) {
-  throw io::Error(io::ErrorKind::unsupported, fmt::format("{}: {}", what, std::strerror(errno)));
-}
-
 // A mount target below `root` as a path that no symlink in the root can bend. Empty when it is not there.
 class Target {
  public:

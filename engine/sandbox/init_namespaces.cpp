@@ -26,11 +26,11 @@
 
 namespace kiln::engine {
 
-namespace {
-
-[[noreturn]] void refused(const std::string& what) {
+void refused(const std::string& what) {
   throw io::Error(io::ErrorKind::unsupported, fmt::format("{}: {}", what, std::strerror(errno)));
 }
+
+namespace {
 
 void write_proc(const std::string& path, const std::string& text) {
   const io::UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));

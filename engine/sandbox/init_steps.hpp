@@ -8,6 +8,9 @@
 
 namespace kiln::engine {
 
+// An io::Error(unsupported) with what errno says.
+[[noreturn]] void refused(const std::string& what);
+
 // A user namespace whose ids are mapped: all that there are here one to one, or root alone to whoever we are.
 void enter_user_namespace(bool all_ids);
 // Mount, pid, ipc and uts namespaces, and a network of its own when asked for.

@@ -28,7 +28,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using enum ValueKind;
 
-constexpr auto own_flags = std::to_array<Flag>({
+constexpr auto own_cache_flags = std::to_array<Flag>({
     {"json", 0, boolean, "false", "JSON instead of a table"},
     {"older-than", 0, text, "", "prune: what was made longer ago, as in 168h"},
     {"unused-for", 0, text, "", "prune: what was not used for longer; of a directory"},
@@ -42,15 +42,13 @@ constexpr auto own_flags = std::to_array<Flag>({
 
 std::span<const Flag> cache_flags() {
   static const std::vector<Flag> table = [] {
-    std::vector<Flag> flags(own_flags.begin(), own_flags.end());
+    std::vector<Flag> flags(own_cache_flags.begin(), own_cache_flags.end());
     const auto more = registry_flags();
     flags.insert(flags.end(), more.begin(), more.end());
     return flags;
   }();
   return table;
 }
-
-[[noreturn]] void usage(const std::string& message) { throw io::Error(io::ErrorKind::usage, message); }
 
 struct CacheCommand {
   std::string action;
@@ -76,7 +74,8 @@ std::optional<std::int64_t> moment(const ParsedFlags& flags, const std::string& 
 }
 
 CacheCommand parse_cache(const ParsedFlags& flags) {
-  if (flags.arguments.size() != 2) usage("kiln cache wants list or prune, and one PLACE, or explain and what kiln build wants");
+  if (flags.arguments.size() != 2)
+    usage_error("kiln cache wants list or prune, and one PLACE, or explain and what kiln build wants");
   CacheCommand command;
   command.action = flags.arguments[0];
   command.place = resolve_place(flags.arguments[1]);
@@ -89,14 +88,14 @@ CacheCommand parse_cache(const ParsedFlags& flags) {
   if (flags.boolean("all")) limits.created_after = std::numeric_limits<std::int64_t>::max();
   limits.dry_run = flags.boolean("dry-run");
   if (command.action != "list" && command.action != "prune") {
-    usage(fmt::format("kiln cache {}: it is list or prune", command.action));
+    usage_error(fmt::format("kiln cache {}: it is list or prune", command.action));
   }
   if (flags.boolean("unreachable") && (limits.created_after || limits.used_after || limits.size)) {
-    usage("--unreachable is prune without a limit: what no build can use always goes");
+    usage_error("--unreachable is prune without a limit: what no build can use always goes");
   }
-  for (const auto& flag : own_flags) {
+  for (const auto& flag : own_cache_flags) {
     if (command.action == "list" && flag.name != "json" && flags.given(flag.name))
-      usage(fmt::format("--{} is for prune", flag.name));
+      usage_error(fmt::format("--{} is for prune", flag.name));
   }
   return command;
 }

@@ -14,9 +14,7 @@ namespace kiln::tools {
 namespace {
 
 using enum ValueKind;
-constexpr FlagState honoured = FlagState::honoured;
-constexpr FlagState needless = FlagState::needless;
-constexpr FlagState refused = FlagState::refused;
+using enum FlagState;
 
 constexpr auto flags = std::to_array<Flag>({
     // What is built

@@ -14,14 +14,14 @@ namespace kiln::tools {
 
 namespace {
 
-constexpr auto own_flags = std::to_array<Flag>({
+constexpr auto own_explain_flags = std::to_array<Flag>({
     {"json", 0, ValueKind::boolean, "false", "JSON instead of lines"},
     {"cache-repo", 0, ValueKind::text, "", "where the cache is, as for the executor; unset: --cache-from, else <first name>/cache"},
 });
 
 std::span<const Flag> explain_flags() {
   static const std::vector<Flag> table = [] {
-    std::vector<Flag> flags(own_flags.begin(), own_flags.end());
+    std::vector<Flag> flags(own_explain_flags.begin(), own_explain_flags.end());
     const auto more = build_flags();
     flags.insert(flags.end(), more.begin(), more.end());
     return flags;

@@ -15,8 +15,6 @@ namespace kiln::tools {
 
 namespace {
 
-[[noreturn]] void usage(const std::string& message) { throw io::Error(io::ErrorKind::usage, message); }
-
 // Go's ParseInt with base 0, as far as anybody writes it: a sign and decimal digits.
 std::optional<int> parse_integer(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
@@ -56,8 +54,8 @@ std::string meant(std::span<const Flag> table, std::string_view name) {
 
 [[noreturn]] void unknown(std::span<const Flag> table, std::string_view name) {
   const std::string known = meant(table, name);
-  usage(fmt::format("unknown flag: --{}{}", name,
-                    known.empty() ? "; --help lists those that there are" : fmt::format(" (did you mean --{}?)", known)));
+  usage_error(fmt::format("unknown flag: --{}{}", name,
+                          known.empty() ? "; --help lists those that there are" : fmt::format(" (did you mean --{}?)", known)));
 }
 
 std::string_view value_name(ValueKind kind) {
@@ -90,12 +88,14 @@ struct Reader {
   std::size_t at = 0;
 
   std::string next_value(const std::string& written) {
-    if (at >= arguments.size()) usage(fmt::format("flag needs an argument: {}", written));
+    if (at >= arguments.size()) usage_error(fmt::format("flag needs an argument: {}", written));
     return arguments[at++];
   }
 };
 
 }  // namespace
+
+[[noreturn]] void usage_error(const std::string& message) { throw io::Error(io::ErrorKind::usage, message); }
 
 const Flag& ParsedFlags::find(std::string_view name) const {
   const Flag* flag = find_long(table_, name);
@@ -105,7 +105,8 @@ const Flag& ParsedFlags::find(std::string_view name) const {
 
 void ParsedFlags::add(const Flag& flag, const std::string& written, const std::string& value) {
   if (flag.kind == ValueKind::boolean) parse_boolean(written, value);
-  if (flag.kind == ValueKind::integer && !parse_integer(value)) usage(fmt::format("{}={}: it is a whole number", written, value));
+  if (flag.kind == ValueKind::integer && !parse_integer(value))
+    usage_error(fmt::format("{}={}: it is a whole number", written, value));
   if (flag.state == FlagState::refused && value != flag.default_value) {
     throw io::Error(io::ErrorKind::unsupported, fmt::format("{}={}: {}", written, value, flag.help));
   }
@@ -149,7 +150,7 @@ LongFlag split_long(const std::string& argument) {
   LongFlag flag;
   const auto equals = argument.find('=');
   flag.name = argument.substr(2, equals == std::string::npos ? std::string::npos : equals - 2);
-  if (flag.name.empty() || flag.name.front() == '-') usage(fmt::format("bad flag syntax: {}", argument));
+  if (flag.name.empty() || flag.name.front() == '-') usage_error(fmt::format("bad flag syntax: {}", argument));
   if (equals != std::string::npos) flag.value = argument.substr(equals + 1);
   return flag;
 }
@@ -180,7 +181,7 @@ ParsedFlags parse_flags(std::span<const Flag> table, const std::vector<std::stri
         parsed.help = true;
         return;
       }
-      if (!flag) usage(fmt::format("unknown shorthand flag: '{}' in {}", argument[i], argument));
+      if (!flag) usage_error(fmt::format("unknown shorthand flag: '{}' in {}", argument[i], argument));
       const std::string dashed = fmt::format("-{}", argument[i]);
       const std::string rest = argument.substr(i + 1);
       if (rest.starts_with('=')) {
@@ -248,18 +249,18 @@ std::vector<std::string> split_csv(const std::string& flag, const std::string& t
   try {
     return engine::dockerfile::parse_csv_record(text);
   } catch (const io::Error& error) {
-    usage(fmt::format("{}={}: {}", flag, text, error.message()));
+    usage_error(fmt::format("{}={}: {}", flag, text, error.message()));
   }
 }
 
 bool parse_boolean(std::string_view name, std::string_view text) {
   if (const auto parsed = engine::dockerfile::parse_boolean(text)) return *parsed;
-  usage(fmt::format("{}={}: it is true or false", name, text));
+  usage_error(fmt::format("{}={}: it is true or false", name, text));
 }
 
 std::pair<std::string, std::string> parse_pair(const std::string& flag, const std::string& text) {
   const auto equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) usage(fmt::format("{}={}: it is written key=value", flag, text));
+  if (equals == std::string::npos || equals == 0) usage_error(fmt::format("{}={}: it is written key=value", flag, text));
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
@@ -272,7 +273,7 @@ std::uint64_t parse_size(const std::string& flag, const std::string& text) {
   if (unit == "m" || unit == "M") shift = 20;
   if (unit == "g" || unit == "G") shift = 30;
   if (error != std::errc() || (!unit.empty() && shift == 0) || value > (UINT64_MAX >> 32U)) {
-    usage(fmt::format("{}={}: it is a number of bytes, with k, m or g for 1024, 1024^2, 1024^3", flag, text));
+    usage_error(fmt::format("{}={}: it is a number of bytes, with k, m or g for 1024, 1024^2, 1024^3", flag, text));
   }
   return value << shift;
 }

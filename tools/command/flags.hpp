@@ -72,6 +72,9 @@ std::string flag_help(std::span<const Flag> table);
 // A Markdown table with the state of every flag.
 std::string flag_markdown(std::span<const Flag> table);
 
+// An io::Error(usage).
+[[noreturn]] void usage_error(const std::string& message);
+
 // A line of CSV (RFC 4180): fields may be quoted, a doubled quote is one. Errors: io::Error(usage) naming the flag.
 std::vector<std::string> split_csv(const std::string& flag, const std::string& text);
 

@@ -23,6 +23,7 @@
 #include "tools/command/cache_place.hpp"
 #include "tools/command/check.hpp"
 #include "tools/command/explain.hpp"
+#include "tools/command/flags.hpp"
 #include "tools/command/kiln_flags.hpp"
 #include "tools/command/logging.hpp"
 #include "tools/command/plan.hpp"
@@ -34,8 +35,6 @@ namespace kiln::tools {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void usage(const std::string& message) { throw io::Error(io::ErrorKind::usage, message); }
 
 // The fields of one --output (docker buildx build, Set the export action).
 struct Output {
@@ -52,7 +51,7 @@ Output parse_output(const std::string& text, engine::BuildRequest& request) {
   Output output;
   for (const auto& field : split_csv("--output", text)) {
     if (field.find('=') == std::string::npos)
-      usage(
+      usage_error(
           fmt::format("--output={}: files of the root file system are not written yet; type=docker, oci, registry or image", text));
     const auto [key, value] = parse_pair("--output", field);
     if (key == "type") {
@@ -76,7 +75,7 @@ Output parse_output(const std::string& text, engine::BuildRequest& request) {
     } else if (key.starts_with("annotation.")) {
       request.annotations[key.substr(11)] = value;
     } else {
-      usage(fmt::format("--output={}: unknown key '{}'", text, key));
+      usage_error(fmt::format("--output={}: unknown key '{}'", text, key));
     }
   }
   return output;
@@ -90,11 +89,11 @@ void add_output(engine::BuildRequest& request, const std::string& text) {
     request.push = true;
     return;
   }
-  if (output.type == "image") usage(fmt::format("--output={}: the image goes nowhere without push=true", text));
+  if (output.type == "image") usage_error(fmt::format("--output={}: the image goes nowhere without push=true", text));
   if (output.type != "docker" && output.type != "oci" && output.type != "oci-layout") {
-    usage(fmt::format("--output={}: the type is docker, oci, registry or image", text));
+    usage_error(fmt::format("--output={}: the type is docker, oci, registry or image", text));
   }
-  if (output.destination.empty() || output.destination == "-") usage(fmt::format("--output={}: dest=PATH is missing", text));
+  if (output.destination.empty() || output.destination == "-") usage_error(fmt::format("--output={}: dest=PATH is missing", text));
   if (output.type == "docker") {
     request.tar_path = absolute_path(output.destination);
   } else if (output.type == "oci-layout" || !output.archive) {
@@ -109,7 +108,7 @@ void resolve_context(BuildCommand& command, const std::string& context, const st
   engine::BuildRequest& request = command.request;
   const std::string url = context == "-" ? "tar://stdin" : context;
   if (file == "-") {
-    if (context == "-") usage("context and Dockerfile cannot both come from standard input");
+    if (context == "-") usage_error("context and Dockerfile cannot both come from standard input");
     command.run.dockerfile_text = std::string(std::istreambuf_iterator<char>(std::cin), {});
   }
   if (engine::is_remote_context(url)) {
@@ -122,7 +121,7 @@ void resolve_context(BuildCommand& command, const std::string& context, const st
     return;
   }
   request.context_directory = fs::absolute(context).lexically_normal();
-  if (!fs::is_directory(request.context_directory)) usage(fmt::format("context '{}' is no directory", context));
+  if (!fs::is_directory(request.context_directory)) usage_error(fmt::format("context '{}' is no directory", context));
   if (file == "-") return;
   if (file.find("://") != std::string::npos) {
     command.run.dockerfile = file;
@@ -167,7 +166,7 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
     request.annotations.insert_or_assign(parse_pair("--annotation", text).first, parse_pair("--annotation", text).second);
   }
   if (const std::string platform = flags.text("platform"); !platform.empty()) {
-    if (platform.find(',') != std::string::npos) usage(fmt::format("--platform={}: a build is for one platform", platform));
+    if (platform.find(',') != std::string::npos) usage_error(fmt::format("--platform={}: a build is for one platform", platform));
     request.platform = oci::parse_platform(platform);
   }
   request.digest_file = absolute_path(flags.text("digest-file"));
@@ -179,7 +178,7 @@ void resolve_request(BuildCommand& command, const ParsedFlags& flags) {
   resolve_docker_cache(request.cache, flags);
   request.cache.limit = parse_size("--cache-limit", flags.text("cache-limit"));
   resolve_cache_mounts(request, flags);
-  if (request.push && request.destinations.empty()) usage("--push needs a name: -t NAME");
+  if (request.push && request.destinations.empty()) usage_error("--push needs a name: -t NAME");
 }
 
 void resolve_log(BuildCommand& command, const ParsedFlags& flags) {
@@ -190,7 +189,7 @@ void resolve_log(BuildCommand& command, const ParsedFlags& flags) {
   if (command.quiet) command.log.level = "error";
   if (command.log.format.empty()) command.log.format = progress == "rawjson" ? "json" : terminal ? "color" : "text";
   if (progress != "auto" && progress != "plain" && progress != "tty" && progress != "rawjson" && progress != "quiet") {
-    usage(fmt::format("--progress={}: it is auto, plain, tty, rawjson or quiet", progress));
+    usage_error(fmt::format("--progress={}: it is auto, plain, tty, rawjson or quiet", progress));
   }
   command.run.live = !command.quiet && (progress == "tty" || (progress == "auto" && terminal && command.log.format != "json"));
 }
@@ -256,7 +255,7 @@ BuildCommand parse_build(const std::vector<std::string>& arguments, std::span<co
   const ParsedFlags flags = parse_flags(table, arguments);
   command.help = flags.help;
   if (command.help) return command;
-  if (flags.arguments.size() != 1) usage(fmt::format("kiln build wants one CONTEXT; there are {}", flags.arguments.size()));
+  if (flags.arguments.size() != 1) usage_error(fmt::format("kiln build wants one CONTEXT; there are {}", flags.arguments.size()));
   command.warnings = flags.warnings;
   resolve_request(command, flags);
   resolve_log(command, flags);
@@ -285,8 +284,8 @@ int kiln_main(int argc, char** argv) {
     fmt::print("{}", commands_help);
     return name.empty() ? 1 : 0;
   }
-  usage(fmt::format("unknown command '{}'{}: kiln build, kiln check, kiln plan, kiln bench, kiln cache, kiln version", name,
-                    engine::dockerfile::did_you_mean(name, {"build", "check", "plan", "bench", "cache", "version"})));
+  usage_error(fmt::format("unknown command '{}'{}: kiln build, kiln check, kiln plan, kiln bench, kiln cache, kiln version", name,
+                          engine::dockerfile::did_you_mean(name, {"build", "check", "plan", "bench", "cache", "version"})));
 }
 
 }  // namespace kiln::tools

@@ -10,13 +10,11 @@ namespace kiln::tools {
 namespace {
 
 using enum ValueKind;
-constexpr FlagState honoured = FlagState::honoured;
-constexpr FlagState needless = FlagState::needless;
-constexpr FlagState refused = FlagState::refused;
+using enum FlagState;
 
 constexpr std::string_view no_attestations = "attestations are not made";
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto own_build_flags = std::to_array<Flag>({
     {"file", 'f', text, "", "Dockerfile; - reads standard input; unset: Dockerfile in the context"},
     {"tag", 't', list, "", "name of the image"},
     {"target", 0, text, "", "stage to build; unset: the last"},
@@ -73,8 +71,8 @@ constexpr auto flags = std::to_array<Flag>({
     {"log-timestamp", 0, boolean, "false", "kiln's own: times instead of seconds since the start"},
 });
 
-std::vector<Flag> make_table() {
-  std::vector<Flag> table(flags.begin(), flags.end());
+std::vector<Flag> make_build_flags() {
+  std::vector<Flag> table(own_build_flags.begin(), own_build_flags.end());
   const auto more = registry_flags();
   table.insert(table.end(), more.begin(), more.end());
   return table;
@@ -83,7 +81,7 @@ std::vector<Flag> make_table() {
 }  // namespace
 
 std::span<const Flag> build_flags() {
-  static const std::vector<Flag> table = make_table();
+  static const std::vector<Flag> table = make_build_flags();
   return table;
 }
 

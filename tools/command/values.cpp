@@ -12,6 +12,7 @@
 #include "engine/steps/git_reference.hpp"
 #include "io/base/error.hpp"
 #include "oci/image/reference.hpp"
+#include "tools/command/flags.hpp"
 
 namespace kiln::tools {
 
@@ -147,25 +148,21 @@ void resolve_pulls(engine::RegistrySettings& registries, const ParsedFlags& flag
   }
 }
 
-namespace {
-
-[[noreturn]] void usage(const std::string& message) { throw io::Error(io::ErrorKind::usage, message); }
-
-}  // namespace
+namespace {}  // namespace
 
 void resolve_cache_mounts(engine::BuildRequest& request, const ParsedFlags& flags) {
   const std::string where = flags.text("cache-mounts");
-  if (where != "local" && where != "registry") usage(fmt::format("--cache-mounts={}: it is local or registry", where));
+  if (where != "local" && where != "registry") usage_error(fmt::format("--cache-mounts={}: it is local or registry", where));
   request.cache.mounts_in_registry = where == "registry";
   request.cache.mounts_limit = parse_size("--cache-mounts-limit", flags.text("cache-mounts-limit"));
   if (!request.cache.mounts_in_registry) return;
   const std::string& place = request.cache.repository;
   if (place.starts_with("oci:")) {
-    usage(
+    usage_error(
         fmt::format("--cache-mounts=registry: the cache is in {}, which is no repository; --cache-dir keeps cache mounts", place));
   }
   if (place.empty() && request.destinations.empty()) {
-    usage("--cache-mounts=registry: there is no repository for them: name one, or an image beside which it is");
+    usage_error("--cache-mounts=registry: there is no repository for them: name one, or an image beside which it is");
   }
 }
 
@@ -176,7 +173,8 @@ void resolve_destinations(engine::BuildRequest& request, const ParsedFlags& flag
   for (const auto& text : request.destinations) {
     const oci::Reference reference =
         io::with_context(fmt::format("--destination={}", text), [&] { return oci::parse_reference(text); });
-    if (!reference.digest.empty()) usage(fmt::format("--destination={}: an image is pushed to a tag; leave out the digest", text));
+    if (!reference.digest.empty())
+      usage_error(fmt::format("--destination={}: an image is pushed to a tag; leave out the digest", text));
   }
 }
 
@@ -186,7 +184,7 @@ namespace {
 std::string result_file(const ParsedFlags& flags, const std::string& name) {
   const std::string place = flags.text(name);
   if (place.starts_with("https://")) return place;
-  if (place.find("://") != std::string::npos) usage(fmt::format("--{}={}: it is a file or an https:// URL", name, place));
+  if (place.find("://") != std::string::npos) usage_error(fmt::format("--{}={}: it is a file or an https:// URL", name, place));
   return absolute_path(place);
 }
 
@@ -198,7 +196,8 @@ void resolve_digest_files(engine::BuildRequest& request, const ParsedFlags& flag
   request.image_name_tag_with_digest_file = result_file(flags, "image-name-tag-with-digest-file");
   if (!request.destinations.empty()) return;
   for (const char* name : {"image-name-with-digest-file", "image-name-tag-with-digest-file"}) {
-    if (!flags.text(name).empty()) usage(fmt::format("--{}={}: without a --destination there is no name", name, flags.text(name)));
+    if (!flags.text(name).empty())
+      usage_error(fmt::format("--{}={}: without a --destination there is no name", name, flags.text(name)));
   }
 }
 

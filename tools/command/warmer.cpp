@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 using enum ValueKind;
 
-constexpr auto own_flags = std::to_array<Flag>({
+constexpr auto own_warmer_flags = std::to_array<Flag>({
     {"image", 'i', list, "", "image to store"},
     {"dockerfile", 'd', text, "", "store the images that this Dockerfile is built from; a path or an http(s):// URL"},
     {"build-arg", 0, list, "", "NAME=value for its ARGs, or NAME to take the variable of that name"},
@@ -40,15 +40,15 @@ constexpr auto own_flags = std::to_array<Flag>({
     {"custom-platform", 0, text, "", "kiln's own: the same in the executor's spelling"},
 });
 
-std::vector<Flag> make_table() {
-  std::vector<Flag> table(own_flags.begin(), own_flags.end());
+std::vector<Flag> make_warmer_flags() {
+  std::vector<Flag> table(own_warmer_flags.begin(), own_warmer_flags.end());
   for (const auto& shared : {log_flags(), pull_flags()}) table.insert(table.end(), shared.begin(), shared.end());
   table.push_back({"help-table", 0, boolean, "false", "print the README's table", FlagState::honoured, "", true});
   return table;
 }
 
 std::span<const Flag> warmer_flags() {
-  static const std::vector<Flag> table = make_table();
+  static const std::vector<Flag> table = make_warmer_flags();
   return table;
 }
 
