@@ -116,7 +116,7 @@ int make_spread_directory(int parent, const std::string& name, mode_t mode, nano
 void make_spread_directory(const std::string& path) {
   const fs::path full = path;
   io::make_directories(full.parent_path());
-  const io::UniqueFd parent(open(full.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const io::UniqueFd parent(open(full.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));  // it may be one that only lets in
   if (!parent) io::throw_errno(errno, fmt::format("opening directory '{}'", full.parent_path().string()));
   const Spreading spreading(parent.get());
   if (make_spread_directory(parent.get(), full.filename(), 0777) != 0 && errno != EEXIST) {

@@ -1,7 +1,9 @@
 #include "engine/rootfs/spread_directory.hpp"
 
 #include <fcntl.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -52,6 +54,15 @@ TEST_F(SpreadDirectory, FailsAsMkdirDoes) {
   EXPECT_EQ(errno, EEXIST);
   EXPECT_EQ(make_spread_directory(parent_.get(), "missing/below", 0755), -1);
   EXPECT_EQ(errno, ENOENT);
+}
+
+// As /tmp may be where pods run as another user than root.
+TEST_F(SpreadDirectory, NeedsNoMoreThanAWayIntoTheParent) {
+  fs::permissions(base_, fs::perms(0733));
+  const int user = setfsuid(geteuid() == 0 ? 12345 : geteuid());  // of this thread, and without root's capabilities for files
+  EXPECT_NO_THROW(make_spread_directory(base_ / "work"));
+  setfsuid(user);
+  EXPECT_TRUE(fs::is_directory(base_ / "work"));
 }
 
 TEST_F(SpreadDirectory, MakesParentsOfAPath) {
