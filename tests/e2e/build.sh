@@ -164,6 +164,20 @@ if [ -x "$build/image/kaniko/executor" ]; then
   rm "$WORK/context/stacked"
 fi
 
+# A stage that no instruction names but a trigger of the last one's base, on one that nothing else needs.
+printf 'FROM busybox\nONBUILD COPY --from=x /g /g\n' > "$WORK/trigger"
+cat > "$WORK/triggered" << DOCKERFILE
+FROM busybox AS a
+RUN echo hi > /f
+FROM a AS x
+RUN cat /f > /g
+FROM $REGISTRY/t/trigger:v1
+DOCKERFILE
+check "a base with a trigger" executor -c "$WORK/context" -f "$WORK/trigger" -d "$REGISTRY/t/trigger:v1"
+check "the trigger copies from a stage" executor -c "$WORK/context" -f "$WORK/triggered" -d "$REGISTRY/t/triggered:v1" --insecure-registry "$REGISTRY"
+check "umoci unpacks it" unpack t/triggered:v1
+check "what the stage below left was there" same "$(cat "$root/g")" hi
+
 # --single-snapshot: one layer with what is left of all steps, whatever the sandbox; what was in a directory that was removed and
 # made again stays away.
 mkdir "$WORK/single"
