@@ -2,6 +2,9 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include <string_view>
+#include <unordered_map>
+
 #include "engine/snapshot/compare.hpp"
 #include "engine/snapshot/detectors.hpp"
 #include "io/file/open_beneath.hpp"
@@ -25,12 +28,9 @@ class UpperVisitor final : public DiskVisitor {
   void enter(const std::string& directory) override {
     directory_ = directory;
     view_ = before_.view(directory);
-    seen_.assign(view_.count(), false);
   }
 
   void entry(std::string_view name, const struct stat& status) override {
-    const std::size_t number = view_.position(name);
-    if (number < view_.count()) seen_[number] = true;
     const bool whiteout = S_ISCHR(status.st_mode) && status.st_rdev == makedev(0, 0);
     if (whiteout) {
       removed.push_back(join_path(directory_, name));
@@ -41,29 +41,39 @@ class UpperVisitor final : public DiskVisitor {
 
   // In the place of something: that is gone.
   void socket(std::string_view name) override {
-    const std::size_t number = view_.position(name);
-    if (number >= view_.count()) return;
-    seen_[number] = true;
-    removed.push_back(join_path(directory_, name));
+    if (view_.position(name) < view_.count()) removed.push_back(join_path(directory_, name));
   }
 
-  // An opaque directory has nothing of what was in it before.
   void leave(int directory) override {
-    if (directory_.empty() || !is_opaque(directory)) return;
-    for (std::size_t number = 0; number < seen_.size(); ++number) {
-      if (!seen_[number]) removed.push_back(join_path(directory_, view_.name(number)));
-    }
+    if (!directory_.empty() && is_opaque(directory)) opaque.push_back(directory_);
   }
 
   std::vector<DiskEntry> found;
   std::vector<std::string> removed;  // topmost paths
+  std::vector<std::string> opaque;   // directories made anew
 
  private:
   const Tree& before_;
   std::string directory_;
   Tree::View view_;  // of the directory
-  std::vector<bool> seen_;
 };
+
+// What was in directories that are opaque now, and is not any more. Directories that were made in them are not opaque themselves.
+std::vector<std::string> hidden_by(const std::vector<std::string>& opaque, const std::vector<DiskEntry>& found, const Tree& before,
+                                   const ProtectedPaths& keep) {
+  std::unordered_map<std::string_view, bool> is_directory;
+  for (const auto& entry : found) is_directory.emplace(entry.path, S_ISDIR(entry.stamp.mode));
+  std::vector<std::string> hidden;
+  for (const auto& directory : opaque) {
+    before.walk(directory, [&](const std::string& path, const Node&) {
+      const auto there = is_directory.find(path);
+      if (there != is_directory.end()) return there->second;
+      if (!keep.covers(path)) hidden.push_back(path);
+      return false;
+    });
+  }
+  return hidden;
+}
 
 class OverlayDetector final : public Detector {
  public:
@@ -80,9 +90,15 @@ class OverlayDetector final : public Detector {
     const auto visitors = co_await walk_with<UpperVisitor>(runtime_, upper->directory.get(), root.protected_paths(), make);
     std::vector<DiskEntry> found;
     std::vector<std::string> removed;
+    std::vector<std::string> opaque;
     for (const auto& visitor : visitors) {
       append(found, visitor->found);
       append(removed, visitor->removed);
+      append(opaque, visitor->opaque);
+    }
+    if (!opaque.empty()) {
+      std::vector<std::string> hidden = hidden_by(opaque, found, before, root.protected_paths());
+      append(removed, hidden);
     }
     candidates_ = found.size();
     CompareSource source;

@@ -128,11 +128,11 @@ FROM busybox AS first
 RUN echo first > /first && rm -r /opt/data && ln /bin/busybox /bin/another && chown app /tmp
 COPY hello.txt /after-run
 FROM busybox AS beside
-RUN test -e /opt/data/one && ! test -e /first && echo more >> /etc/passwd
+RUN test -e /opt/data/one && ! test -e /first && echo more >> /etc/passwd && rm -r /opt /usr && mkdir -p /opt/data /usr/bin/sub
 FROM first AS named
 ENV x=y
 FROM named AS above
-RUN cat /first /after-run > /above && ! test -e /opt/data && rm /after-run && mkdir /opt/data
+RUN test "$(stat -c %Y /first)" -gt 1700000000 && cat /first /after-run > /above && ! test -e /opt/data && rm /after-run && mkdir /opt/data
 COPY --from=beside /etc/passwd /opt/data/passwd
 FROM first AS copies
 COPY dir /opt/data
@@ -154,6 +154,9 @@ DOCKERFILE
 stacked() { executor -c "$WORK/context" -f "$WORK/stacked" -d "$REGISTRY/t/stacked:$1" --reproducible --trace-file "$WORK/trace" "${@:2}"; }
 check "stages on stages" stacked overlay
 check "unpack their base once" same "$(jq '[.traceEvents[] | select(.name == "unpack")] | length' "$WORK/trace")" 1
+check "umoci unpacks it" unpack t/stacked:overlay
+check "directories in a directory that was made anew are empty" same "$(cd "$root/beside" && find opt usr | sort | tr '\n' ' ')" \
+  "opt opt/data usr usr/bin usr/bin/sub "
 check "stages on stages, no overlay" stacked plain --no-overlay
 check "are the same" same "$(digest_of t/stacked:plain)" "$(digest_of t/stacked:overlay)"
 if [ -x "$build/image/kaniko/executor" ]; then
