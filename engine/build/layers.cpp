@@ -199,9 +199,9 @@ std::vector<LayerInput> want_layers(Session& session, const std::vector<ImageLay
   for (const auto& layer : layers) {
     if (may_pass(session, *layer) && passing(*layer)) {
       size += layer->descriptor.size;
-      inputs.push_back({blob_of(session, layer), passage_of(session, layer)});
+      inputs.push_back({blob_of(session, layer), passage_of(session, layer), layer->times});
     } else {
-      inputs.push_back({want_bytes(session, layer), nullptr});
+      inputs.push_back({want_bytes(session, layer), nullptr, layer->times});
     }
   }
   if (size > 0) spdlog::debug("{} bytes of layers go through memory", size);
@@ -214,6 +214,8 @@ std::shared_ptr<Capture> start_capture(Session& session, Tree tree, Changes chan
   capture->layer = std::make_shared<ImageLayer>();
   capture->layer->created = io::seconds_now();
   capture->layer->blob = std::make_shared<oci::SpoolBlob>(session.runtime.executor(), session.spool_directory);
+  const LayerSettings settings = layer_settings(session);
+  if (settings.fixed_mtime || settings.newest_mtime) capture->layer->times = std::make_shared<const Tree>(tree);
   session.transfers.spawn(capture_layer(session, capture, std::move(tree), std::move(changes), format));
   return capture;
 }

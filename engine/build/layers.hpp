@@ -24,6 +24,9 @@ struct ImageLayer {
   bool from_cache = false;
   std::int64_t created = 0;  // seconds: when it was made; of layers that are not a base's
   bool pushed = false;       // every destination has it
+  // The files as they were when the layer was made, where their mtimes in it are others; else null. A stage that is built on it
+  // sees these, as with docker, which changes times when it exports.
+  std::shared_ptr<const Tree> times;
   // Not made by this build.
   bool base() const { return origin != nullptr || file != nullptr; }
 };

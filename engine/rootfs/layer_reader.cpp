@@ -39,7 +39,7 @@ std::unique_ptr<io::ByteSource> open_layer(std::shared_ptr<io::ByteSource> input
 }
 
 LayerReader::LayerReader(const LayerInput& input, const std::atomic<bool>* stop)
-    : input_(input.open(stop)), source_(open_layer(input_, stop)) {}
+    : times_(input.times), input_(input.open(stop)), source_(open_layer(input_, stop)) {}
 
 LayerReader::~LayerReader() { take_over(); }
 
@@ -51,7 +51,10 @@ oci::TarReader& LayerReader::archive() {
 // An archive may end before its blob does, and only the blob's end tells that its bytes are right.
 std::optional<oci::TarEntry> LayerReader::next_in_archive() {
   std::optional<oci::TarEntry> entry = archive().next();
-  if (entry) return entry;
+  if (entry) {
+    if (const auto node = times_ ? times_->find(entry->path) : std::nullopt) entry->mtime = node->mtime;
+    return entry;
+  }
   std::vector<std::byte> scratch(64U << 10U);
   while (!source_->next(scratch).empty()) {
   }

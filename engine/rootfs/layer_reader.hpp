@@ -57,6 +57,7 @@ class LayerReader {
   bool may_go_on();
   std::optional<oci::TarEntry> next_in_archive();
 
+  std::shared_ptr<const Tree> times_;  // null: those of the archive
   std::shared_ptr<io::ByteSource> input_;
   std::unique_ptr<io::ByteSource> source_;
   std::optional<oci::TarReader> archive_;  // opened by its first user, because opening waits for bytes
