@@ -1,7 +1,11 @@
 # Neighbours compiled together (CMake's unity build): headers and templates that they share are read and instantiated once, which
 # saves about half of a build from nothing. Only files of one folder meet, so names that a file keeps to itself must differ within
-# its folder. The sanitizers' presets and 'dev' compile each file alone, so that what one owes to its neighbours is found out.
+# its folder. The sanitizers' presets and 'dev' compile each file alone, so that what one owes to its neighbours is found out; editors
+# and clang-tidy want their compile_commands.json. A new file moves its later neighbours to other groups, which compiles those again.
 set(KILN_TOGETHER 0 CACHE STRING "How many files of a folder are compiled together at most; 0: each alone")
+if(NOT KILN_TOGETHER MATCHES "^[0-9]+$")
+  message(FATAL_ERROR "KILN_TOGETHER=${KILN_TOGETHER}: it is a number of files")
+endif()
 if(KILN_TOGETHER)
   target_compile_options(kiln_flags INTERFACE -Wno-shadow)  # a parameter may be called like a neighbour's constant
 endif()

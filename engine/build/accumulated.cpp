@@ -19,6 +19,7 @@ class Names {
     const std::size_t name = paths_.size();
     paths_.push_back(path);
     first_.push_back(name);
+    link_id_.push_back(node.link_id);
     // A detector that looks at times alone may have missed that an inode has been used again.
     const Inode inode = {node.stamp.inode, node.stamp.mtime_ns, node.stamp.size};
     if (node.stamp.on_disk()) join(name, inodes_.emplace(inode, name).first->second);
@@ -29,7 +30,7 @@ class Names {
     std::map<std::size_t, std::vector<std::size_t>> files;
     for (std::size_t name = 0; name < paths_.size(); ++name) files[first_of(name)].push_back(name);
     for (const auto& [first, names] : files) {
-      if (names.size() < 2) continue;
+      if (names.size() < 2 || are_links(names)) continue;
       const std::uint64_t id = tree_.new_link_id();
       for (const std::size_t name : names) tree_.update(paths_[name], [id](Node& node) { node.link_id = id; });
     }
@@ -38,6 +39,10 @@ class Names {
  private:
   using Inode = std::tuple<std::uint64_t, std::int64_t, std::uint64_t>;  // number, time, size
 
+  bool are_links(const std::vector<std::size_t>& names) const {
+    const auto same = [&](std::size_t name) { return link_id_[name] == link_id_[names.front()]; };
+    return link_id_[names.front()] != 0 && std::ranges::all_of(names, same);
+  }
   std::size_t first_of(std::size_t name) const {
     while (first_[name] != name) name = first_[name];
     return name;
@@ -46,7 +51,8 @@ class Names {
 
   Tree& tree_;
   std::vector<std::string> paths_;
-  std::vector<std::size_t> first_;  // of each name: another name of its file, or itself
+  std::vector<std::size_t> first_;      // of each name: another name of its file, or itself
+  std::vector<std::uint64_t> link_id_;  // of each name
   std::map<Inode, std::size_t> inodes_;
   std::map<std::uint64_t, std::size_t> link_ids_;
 };
@@ -58,6 +64,10 @@ void AccumulatedChanges::add(Tree& tree, const Changes& changes) {
     touched_.insert(change.path);
     if (before_.view(change.path).is_directory() && !tree.view(change.path).is_directory()) emptied_.insert(change.path);
   }
+  const auto is_file = [&tree](const Change& change) {
+    return change.kind == Change::Kind::put && !tree.view(change.path).is_directory();
+  };
+  if (std::ranges::none_of(changes, is_file)) return;
   Names names(tree);
   for (const auto& path : touched_) {
     const auto node = tree.find(path);

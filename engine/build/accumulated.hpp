@@ -17,7 +17,7 @@ class AccumulatedChanges {
   // the layer of one step does not tell where an earlier one has made the file that it gives a name.
   void add(Tree& tree, const Changes& changes);
 
-  // What differs between `before` and `tree`.
+  // What the steps touched, as it is in `tree`, and what of `before` is not there any more.
   Changes all(const Tree& tree) const;
 
  private:

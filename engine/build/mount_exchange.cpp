@@ -261,7 +261,7 @@ struct MountExchange::Sending {
   std::uint64_t size = 0;  // of contents
   std::optional<Known> known;
   std::vector<oci::Descriptor> chunks;
-  std::uint64_t sent = 0;
+  std::uint64_t sent = 0;  // bytes
 
   // -- the stream
   std::size_t given = 0;  // of the index

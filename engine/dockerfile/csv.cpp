@@ -9,7 +9,7 @@ namespace kiln::engine::dockerfile {
 
 namespace {
 
-[[noreturn]] void fail(std::size_t at, std::string_view what) {
+[[noreturn]] void fail_csv(std::size_t at, std::string_view what) {
   throw io::Error(io::ErrorKind::dockerfile, fmt::format("parse error on line 1, column {}: {}", at + 1, what));
 }
 
@@ -23,11 +23,11 @@ std::string take_quoted(std::string_view text, std::size_t& at) {
       field += text[at++];
     } else {
       ++at;
-      if (at < text.size() && text[at] != ',' && text[at] != '\n') fail(at - 1, "extraneous or missing \" in quoted-field");
+      if (at < text.size() && text[at] != ',' && text[at] != '\n') fail_csv(at - 1, "extraneous or missing \" in quoted-field");
       return field;
     }
   }
-  fail(text.size(), "extraneous or missing \" in quoted-field");
+  fail_csv(text.size(), "extraneous or missing \" in quoted-field");
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ std::vector<std::string> parse_csv_record(std::string_view text) {
       field = take_quoted(text, at);
     } else {
       for (; at < text.size() && text[at] != ',' && text[at] != '\n'; ++at) {
-        if (text[at] == '"') fail(at, "bare \" in non-quoted field");
+        if (text[at] == '"') fail_csv(at, "bare \" in non-quoted field");
         field += text[at];
       }
     }

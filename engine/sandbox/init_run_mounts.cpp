@@ -22,7 +22,7 @@ namespace kiln::engine {
 
 namespace {
 
-[[noreturn]] void refused(const SandboxMount& mount, const char* doing) {
+[[noreturn]] void mount_refused(const SandboxMount& mount, const char* doing) {
   throw io::Error(io::ErrorKind::unsupported, fmt::format("RUN --mount={}: {}: {}", mount.name, doing, std::strerror(errno)));
 }
 
@@ -55,7 +55,7 @@ void make_read_only(int root, const SandboxMount& mount) {
   attributes.attr_set = MOUNT_ATTR_RDONLY;
   if (syscall(SYS_mount_setattr, target.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) == 0) return;
   struct statvfs status{};
-  if (fstatvfs(target.get(), &status) != 0) refused(mount, "reading the mount's flags");
+  if (fstatvfs(target.get(), &status) != 0) mount_refused(mount, "reading the mount's flags");
   unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY;
   if (status.f_flag & ST_NOSUID) flags |= MS_NOSUID;
   if (status.f_flag & ST_NODEV) flags |= MS_NODEV;
@@ -63,7 +63,7 @@ void make_read_only(int root, const SandboxMount& mount) {
   if (status.f_flag & ST_NOATIME) flags |= MS_NOATIME;
   if (status.f_flag & ST_NODIRATIME) flags |= MS_NODIRATIME;
   if (status.f_flag & ST_RELATIME) flags |= MS_RELATIME;
-  if (::mount(nullptr, path_of(target).c_str(), nullptr, flags, nullptr) != 0) refused(mount, "making it read-only");
+  if (::mount(nullptr, path_of(target).c_str(), nullptr, flags, nullptr) != 0) mount_refused(mount, "making it read-only");
 }
 
 // Files that are nowhere else: below a tmpfs that only this process ever sees.
@@ -74,15 +74,17 @@ class PrivateFiles {
   std::string write(const SandboxMount& mount) {
     if (count_ == 0) {
       mkdir(directory_.c_str(), 0700);
-      if (::mount("tmpfs", directory_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=700") != 0) refused(mount, "mounting a tmpfs");
+      if (::mount("tmpfs", directory_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=700") != 0)
+        mount_refused(mount, "mounting a tmpfs");
     }
     const std::string path = fmt::format("{}/{}", directory_, count_++);
     const io::UniqueFd file(open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
     if (!file || ::write(file.get(), mount.bytes.data(), mount.bytes.size()) != static_cast<ssize_t>(mount.bytes.size())) {
-      refused(mount, "writing it to a tmpfs");
+      mount_refused(mount, "writing it to a tmpfs");
     }
-    if ((mount.uid != 0 || mount.gid != 0) && fchown(file.get(), mount.uid, mount.gid) != 0) refused(mount, "giving it its owner");
-    if (fchmod(file.get(), mount.mode & 07777) != 0) refused(mount, "giving it its mode");
+    if ((mount.uid != 0 || mount.gid != 0) && fchown(file.get(), mount.uid, mount.gid) != 0)
+      mount_refused(mount, "giving it its owner");
+    if (fchmod(file.get(), mount.mode & 07777) != 0) mount_refused(mount, "giving it its mode");
     return path;
   }
 
@@ -93,26 +95,27 @@ class PrivateFiles {
 
 void bind_source(int root, const SandboxMount& mount, const std::string& source) {
   const io::UniqueFd target = open_target(root, mount);
-  if (!target) refused(mount, "making its mount point");
-  if (::mount(source.c_str(), path_of(target).c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) refused(mount, "mounting it");
+  if (!target) mount_refused(mount, "making its mount point");
+  if (::mount(source.c_str(), path_of(target).c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
+    mount_refused(mount, "mounting it");
   if (mount.read_only) make_read_only(root, mount);
 }
 
 // Writes go to a directory that is thrown away.
 void overlay_source(int root, const SandboxMount& mount) {
   const io::UniqueFd target = open_target(root, mount);
-  if (!target) refused(mount, "making its mount point");
+  if (!target) mount_refused(mount, "making its mount point");
   const std::string options = fmt::format("userxattr,lowerdir={0},upperdir={1}/u,workdir={1}/w", mount.source, mount.upper);
-  if (::mount("overlay", path_of(target).c_str(), "overlay", 0, options.c_str()) != 0) refused(mount, "mounting an overlay");
+  if (::mount("overlay", path_of(target).c_str(), "overlay", 0, options.c_str()) != 0) mount_refused(mount, "mounting an overlay");
 }
 
 void mount_tmpfs(int root, const SandboxMount& mount) {
   const io::UniqueFd target = open_target(root, mount);
-  if (!target) refused(mount, "making its mount point");
+  if (!target) mount_refused(mount, "making its mount point");
   std::string options = "mode=1777";
   if (mount.size != 0) options += fmt::format(",size={}", mount.size);
   const unsigned long flags = MS_NOSUID | MS_NODEV | (mount.read_only ? MS_RDONLY : 0UL);
-  if (::mount("tmpfs", path_of(target).c_str(), "tmpfs", flags, options.c_str()) != 0) refused(mount, "mounting it");
+  if (::mount("tmpfs", path_of(target).c_str(), "tmpfs", flags, options.c_str()) != 0) mount_refused(mount, "mounting it");
 }
 
 }  // namespace

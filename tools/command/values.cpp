@@ -148,8 +148,6 @@ void resolve_pulls(engine::RegistrySettings& registries, const ParsedFlags& flag
   }
 }
 
-namespace {}  // namespace
-
 void resolve_cache_mounts(engine::BuildRequest& request, const ParsedFlags& flags) {
   const std::string where = flags.text("cache-mounts");
   if (where != "local" && where != "registry") usage_error(fmt::format("--cache-mounts={}: it is local or registry", where));
