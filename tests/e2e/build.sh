@@ -211,6 +211,13 @@ if [ -x "$build/image/kaniko/executor" ]; then
   check "is the same in place" same "$(digest_of t/single:place)" "$(digest_of t/single:overlay)"
 fi
 
+# Steps that remove, make and move nested directories: the image has what the last RUN saw.
+random_steps() {
+  python3 "$here/random_steps.py" --executor "$build/executor" --registry "$REGISTRY" --work "$WORK" --rounds 8 > "$WORK/random.log" 2>&1 &&
+    grep -q '^compared 48 images' "$WORK/random.log" && ! grep -E '^(DIFFERENCE|FAILURE)' "$WORK/random.log"
+}
+check "random steps" random_steps
+
 # Nor does a digest depend on the number of processors and the memory, in any of these: layers of many compressed blocks, from a
 # context and from RUNs.
 mkdir "$WORK/bulk"
