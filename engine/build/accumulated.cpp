@@ -5,6 +5,8 @@
 #include <tuple>
 #include <vector>
 
+#include "engine/plan/path.hpp"
+
 namespace kiln::engine {
 
 namespace {
@@ -16,10 +18,8 @@ class Names {
   explicit Names(Tree& tree) : tree_(tree) {}
 
   void add(const std::string& path, const Node& node) {
-    const std::size_t name = paths_.size();
-    paths_.push_back(path);
-    first_.push_back(name);
-    link_id_.push_back(node.link_id);
+    const std::size_t name = names_.size();
+    names_.push_back({path, node.link_id, name});
     // A detector that looks at times alone may have missed that an inode has been used again.
     const Inode inode = {node.stamp.inode, node.stamp.mtime_ns, node.stamp.size};
     if (node.stamp.on_disk()) join(name, inodes_.emplace(inode, name).first->second);
@@ -28,31 +28,34 @@ class Names {
 
   void link() {
     std::map<std::size_t, std::vector<std::size_t>> files;
-    for (std::size_t name = 0; name < paths_.size(); ++name) files[first_of(name)].push_back(name);
+    for (std::size_t name = 0; name < names_.size(); ++name) files[first_of(name)].push_back(name);
     for (const auto& [first, names] : files) {
       if (names.size() < 2 || are_links(names)) continue;
       const std::uint64_t id = tree_.new_link_id();
-      for (const std::size_t name : names) tree_.update(paths_[name], [id](Node& node) { node.link_id = id; });
+      for (const std::size_t name : names) tree_.update(names_[name].path, [id](Node& node) { node.link_id = id; });
     }
   }
 
  private:
+  struct Name {
+    std::string path;
+    std::uint64_t link_id;
+    std::size_t first;  // another name of its file, or itself
+  };
   using Inode = std::tuple<std::uint64_t, std::int64_t, std::uint64_t>;  // number, time, size
 
   bool are_links(const std::vector<std::size_t>& names) const {
-    const auto same = [&](std::size_t name) { return link_id_[name] == link_id_[names.front()]; };
-    return link_id_[names.front()] != 0 && std::ranges::all_of(names, same);
+    const std::uint64_t id = names_[names.front()].link_id;
+    return id != 0 && std::ranges::all_of(names, [&](std::size_t name) { return names_[name].link_id == id; });
   }
   std::size_t first_of(std::size_t name) const {
-    while (first_[name] != name) name = first_[name];
+    while (names_[name].first != name) name = names_[name].first;
     return name;
   }
-  void join(std::size_t a, std::size_t b) { first_[first_of(a)] = first_of(b); }
+  void join(std::size_t a, std::size_t b) { names_[first_of(a)].first = first_of(b); }
 
   Tree& tree_;
-  std::vector<std::string> paths_;
-  std::vector<std::size_t> first_;      // of each name: another name of its file, or itself
-  std::vector<std::uint64_t> link_id_;  // of each name
+  std::vector<Name> names_;
   std::map<Inode, std::size_t> inodes_;
   std::map<std::uint64_t, std::size_t> link_ids_;
 };
@@ -93,13 +96,10 @@ Changes AccumulatedChanges::all(const Tree& tree) const {
   }
   for (const auto& path : emptied_) before_.walk(path, find_removed);
   for (const auto& path : removed) {
-    const auto slash = path.rfind('/');
     // Nothing is left in what is gone itself, or has become a file.
-    if (slash == std::string::npos || tree.view(path.substr(0, slash)).is_directory()) {
-      changes.push_back({Change::Kind::remove, path});
-    }
+    if (tree.view(parent_of(path)).is_directory()) changes.push_back({Change::Kind::remove, path});
   }
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return path_less(a.path, b.path); });
+  std::ranges::sort(changes, path_less, &Change::path);
   return changes;
 }
 

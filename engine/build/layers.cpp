@@ -108,7 +108,8 @@ bool may_pass(const Session& session, const ImageLayer& layer) {
          !(session.image_store && request.cache.keep_base_images);
 }
 
-Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tree tree, Changes changes, oci::ImageFormat format) {
+Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tree tree, Changes changes, oci::ImageFormat format,
+                         LayerSettings settings) {
   const PhaseClock::Activity capturing(session.clock, "capture");
   std::exception_ptr failure;
   try {
@@ -116,7 +117,6 @@ Task<void> capture_layer(Session& session, std::shared_ptr<Capture> capture, Tre
       capture->captured = true;
       capture->changed.notify_all();
     };
-    const LayerSettings settings = layer_settings(session);
     const LayerFacts facts = co_await write_layer(session.runtime, *session.reader, std::move(tree), std::move(changes), settings,
                                                   capture->layer->blob, on_captured);
     capture->layer->descriptor.media_type = oci::layer_media_type(format, settings.compression.compression);
@@ -216,7 +216,7 @@ std::shared_ptr<Capture> start_capture(Session& session, Tree tree, Changes chan
   capture->layer->blob = std::make_shared<oci::SpoolBlob>(session.runtime.executor(), session.spool_directory);
   const LayerSettings settings = layer_settings(session);
   if (settings.fixed_mtime || settings.newest_mtime) capture->layer->times = std::make_shared<const Tree>(tree);
-  session.transfers.spawn(capture_layer(session, capture, std::move(tree), std::move(changes), format));
+  session.transfers.spawn(capture_layer(session, capture, std::move(tree), std::move(changes), format, settings));
   return capture;
 }
 

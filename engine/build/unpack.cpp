@@ -95,7 +95,7 @@ Task<void> StageRunner::stack_up(int index, StageResultPtr stage, std::set<std::
     if (stage->tree->find(path)) changes.push_back({Change::Kind::put, path});
   }
   stage->off_disk.clear();
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return path_less(a.path, b.path); });
+  std::ranges::sort(changes, path_less, &Change::path);
   if (!changes.empty()) co_await stage->rootfs->apply(*stage->tree, changes);
 }
 

@@ -195,7 +195,7 @@ class Comparison {
       tree_.put(item.path, std::move(item.node));
     }
     // By components, so that a directory stands before what is in it and all of that before its next sibling.
-    std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return path_less(a.path, b.path); });
+    std::ranges::sort(changes, path_less, &Change::path);
     return changes;
   }
 

@@ -25,10 +25,7 @@ class UpperVisitor final : public DiskVisitor {
  public:
   explicit UpperVisitor(const Tree& before) : before_(before) {}
 
-  void enter(const std::string& directory) override {
-    directory_ = directory;
-    view_ = before_.view(directory);
-  }
+  void enter(const std::string& directory) override { directory_ = directory; }
 
   void entry(std::string_view name, const struct stat& status) override {
     const bool whiteout = S_ISCHR(status.st_mode) && status.st_rdev == makedev(0, 0);
@@ -41,7 +38,8 @@ class UpperVisitor final : public DiskVisitor {
 
   // In the place of something: that is gone.
   void socket(std::string_view name) override {
-    if (view_.position(name) < view_.count()) removed.push_back(join_path(directory_, name));
+    std::string path = join_path(directory_, name);
+    if (before_.view(path)) removed.push_back(std::move(path));
   }
 
   void leave(int directory) override {
@@ -55,7 +53,6 @@ class UpperVisitor final : public DiskVisitor {
  private:
   const Tree& before_;
   std::string directory_;
-  Tree::View view_;  // of the directory
 };
 
 // What was in directories that are opaque now, and is not any more. Directories that were made in them are not opaque themselves.

@@ -272,7 +272,7 @@ Changes CopyOperation::take_changes() {
   for (const auto& path : changed_) {
     if (!path.empty() && tree_.find(path)) changes.push_back({Change::Kind::put, path});
   }
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return path_less(a.path, b.path); });
+  std::ranges::sort(changes, path_less, &Change::path);
   return changes;
 }
 
