@@ -29,10 +29,8 @@ void write_report(const std::string& flag, const std::string& path, const MakeRe
 
 }  // namespace
 
-void bench_usage(const std::string& message) { throw io::Error(io::ErrorKind::usage, message); }
-
 unsigned parse_runs(const ParsedFlags& flags) {
-  if (flags.integer("runs") < 1) bench_usage("--runs: at least 1");
+  if (flags.integer("runs") < 1) usage_error("--runs: at least 1");
   return static_cast<unsigned>(flags.integer("runs"));
 }
 
@@ -68,7 +66,7 @@ int bench_main(const std::vector<std::string>& arguments) {
         "kiln bench NAME --help lists the flags\n");
     return name.empty() ? 1 : 0;
   }
-  bench_usage(fmt::format("unknown benchmark '{}': kiln bench strategies, unpack or export", name));
+  usage_error(fmt::format("unknown benchmark '{}': kiln bench strategies, unpack or export", name));
 }
 
 }  // namespace kiln::tools

@@ -59,7 +59,7 @@ int measure(const ParsedFlags& flags, Options options, io::Task<bench::PhaseResu
 bool helped(const ParsedFlags& flags, std::string_view name, std::string_view about, std::span<const Flag> table) {
   if (flags.help) fmt::print("{}\n\nUsage: kiln bench {} [flags]\n\nFlags:\n{}", about, name, flag_help(table));
   if (!flags.help && !flags.arguments.empty()) {
-    bench_usage(fmt::format("kiln bench {} takes flags only: '{}'", name, flags.arguments.front()));
+    usage_error(fmt::format("kiln bench {} takes flags only: '{}'", name, flags.arguments.front()));
   }
   return flags.help;
 }
@@ -74,7 +74,7 @@ int bench_unpack_main(const std::vector<std::string>& arguments) {
              unpack_flags)) {
     return 0;
   }
-  if (flags.given("image") && flags.given("tree")) bench_usage("--image and --tree: one of them");
+  if (flags.given("image") && flags.given("tree")) usage_error("--image and --tree: one of them");
   bench::UnpackOptions options;
   options.image = flags.text("image");
   options.tree = flags.text("tree");

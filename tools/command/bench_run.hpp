@@ -15,8 +15,6 @@ inline constexpr Flag json_flag = {"json", 0, ValueKind::text, "",
 inline constexpr Flag html_flag = {"html", 0, ValueKind::text, "", "file for the results as a page"};
 inline constexpr Flag work_dir_flag = {"work-dir", 0, ValueKind::text, "", "where files are made; unset: $TMPDIR or /var/tmp"};
 
-[[noreturn]] void bench_usage(const std::string& message);
-
 // At least 1. Errors: io::Error(usage).
 unsigned parse_runs(const ParsedFlags& flags);
 

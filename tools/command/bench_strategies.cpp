@@ -29,7 +29,7 @@ std::size_t parse_entries(const std::string& text) {
   const std::string digits = thousands ? text.substr(0, text.size() - 1) : text;
   const bool number = !digits.empty() && digits.size() <= 8 && digits.find_first_not_of("0123456789") == std::string::npos;
   const std::size_t entries = number ? std::stoul(digits) * (thousands ? 1000 : 1) : 0;
-  if (entries < 100) bench_usage(fmt::format("--entries={}: it is a number of at least 100, like 2000 or 500k", text));
+  if (entries < 100) usage_error(fmt::format("--entries={}: it is a number of at least 100, like 2000 or 500k", text));
   return entries;
 }
 
@@ -39,22 +39,22 @@ bench::ChangeKind parse_change(const std::string& text) {
     if (bench::name_of(kind) == text) return kind;
     names += fmt::format("{}{}", names.empty() ? "" : ", ", bench::name_of(kind));
   }
-  bench_usage(fmt::format("--changes={}: it is of {}", text, names));
+  usage_error(fmt::format("--changes={}: it is of {}", text, names));
 }
 
 std::vector<bench::CacheState> parse_cache(const std::string& text) {
   if (text == "warm") return {bench::CacheState::warm};
   if (text == "cold") return {bench::CacheState::cold};
   if (text == "both") return {bench::CacheState::warm, bench::CacheState::cold};
-  bench_usage(fmt::format("--cache={}: it is warm, cold or both", text));
+  usage_error(fmt::format("--cache={}: it is warm, cold or both", text));
 }
 
 bench::HarnessOptions parse_options(const ParsedFlags& flags) {
-  if (!flags.arguments.empty()) bench_usage(fmt::format("kiln bench strategies takes flags only: '{}'", flags.arguments.front()));
+  if (!flags.arguments.empty()) usage_error(fmt::format("kiln bench strategies takes flags only: '{}'", flags.arguments.front()));
   bench::HarnessOptions options;
   options.tree = flags.text("tree");
   if (!options.tree.empty() && flags.given("entries"))
-    bench_usage("--entries is the size of the tree that is made: not with --tree");
+    usage_error("--entries is the size of the tree that is made: not with --tree");
   for (const auto& name : flags.list("strategies")) options.strategies.push_back(&bench::find_strategy(name));
   if (options.strategies.empty()) {
     for (const auto& strategy : bench::all_strategies()) options.strategies.push_back(&strategy);

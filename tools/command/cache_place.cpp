@@ -31,13 +31,13 @@ std::string place_of(const std::string& flag, const std::string& text) {
     } else if (key == "ref" || key == directory_key) {
       place = value;
     } else if (!is_without_effect(key)) {
-      throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: unknown key '{}'", flag, text, key));
+      usage_error(fmt::format("{}={}: unknown key '{}'", flag, text, key));
     }
   }
   if (type != "registry" && type != "local") {
     throw io::Error(io::ErrorKind::unsupported, fmt::format("{}={}: the type is registry or local", flag, text));
   }
-  if (place.empty()) throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: it names no place", flag, text));
+  if (place.empty()) usage_error(fmt::format("{}={}: it names no place", flag, text));
   if (type == "registry") return place;
   return "oci:" + std::filesystem::absolute(place).lexically_normal().string();
 }

@@ -108,7 +108,7 @@ int check_main(const std::vector<std::string>& arguments) {
   }
   const std::string format = flags.text("format");
   if (format != "text" && format != "json") {
-    throw io::Error(io::ErrorKind::usage, fmt::format("--format={}: it is text or json", format));
+    usage_error(fmt::format("--format={}: it is text or json", format));
   }
   Check check;
   check.input = read_input("kiln check", flags);

@@ -28,7 +28,7 @@ void find_file(DockerfileInput& input, const std::string& argument, const std::s
     input.context = fs::absolute(argument).lexically_normal();
     input.path = named == "-" ? named : find_dockerfile(named.empty() ? input.context + "/Dockerfile" : named, input.context);
   } else if (!named.empty()) {
-    throw io::Error(io::ErrorKind::usage, fmt::format("--file={}: '{}' is not a directory", named, argument));
+    usage_error(fmt::format("--file={}: '{}' is not a directory", named, argument));
   } else {
     input.path = argument;
   }
@@ -46,8 +46,7 @@ std::string read_dockerfile(const std::string& path) {
 
 DockerfileInput read_input(std::string_view command, const ParsedFlags& flags) {
   if (flags.arguments.size() != 1) {
-    throw io::Error(io::ErrorKind::usage, fmt::format("{} wants one CONTEXT, a directory or a Dockerfile; there are {}", command,
-                                                      flags.arguments.size()));
+    usage_error(fmt::format("{} wants one CONTEXT, a directory or a Dockerfile; there are {}", command, flags.arguments.size()));
   }
   DockerfileInput input;
   engine::BuildRequest request;

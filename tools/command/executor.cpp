@@ -13,7 +13,6 @@
 #include <spdlog/spdlog.h>
 
 #include "engine/cache/store.hpp"
-#include "io/base/error.hpp"
 #include "tools/command/executor_flags.hpp"
 #include "tools/command/explain.hpp"
 #include "tools/command/flags.hpp"
@@ -41,10 +40,10 @@ std::string local_context(const ParsedFlags& flags, const std::string& path) {
   struct stat status{};
   if (stat(directory.c_str(), &status) != 0) {
     if (!flags.given("context") && errno == ENOENT) return "";
-    throw io::Error(io::ErrorKind::usage, fmt::format("--context={}: {}", flags.text("context"), std::strerror(errno)));
+    usage_error(fmt::format("--context={}: {}", flags.text("context"), std::strerror(errno)));
   }
   if (!S_ISDIR(status.st_mode)) {
-    throw io::Error(io::ErrorKind::usage, fmt::format("--context={}: it is no directory; an archive is given as tar://PATH", path));
+    usage_error(fmt::format("--context={}: it is no directory; an archive is given as tar://PATH", path));
   }
   return directory;
 }
@@ -55,11 +54,11 @@ void resolve_context(ExecutorCommand& command, const ParsedFlags& flags) {
   std::string path = flags.text("context");
   if (const std::string bucket = flags.text("bucket"); !bucket.empty()) {
     if (flags.given("context") && !path.empty()) {
-      throw io::Error(io::ErrorKind::usage, fmt::format("--bucket={}: --context={} says where the context is", bucket, path));
+      usage_error(fmt::format("--bucket={}: --context={} says where the context is", bucket, path));
     }
     path = bucket.find("://") == std::string::npos ? "gs://" + bucket : bucket;
   }
-  if (path.empty()) throw io::Error(io::ErrorKind::usage, "--context is empty: name a directory or a URL, or a --bucket");
+  if (path.empty()) usage_error("--context is empty: name a directory or a URL, or a --bucket");
   const std::string below = flags.text("context-sub-path");
   command.run.dockerfile = flags.text("dockerfile");
   std::map<std::string, std::string> git_options;
@@ -125,21 +124,20 @@ void resolve_output(engine::BuildRequest& request, const ParsedFlags& flags) {
     request.scratch_format = oci::ImageFormat::oci;
   }
   if (request.format == oci::ImageFormat::docker && request.compression.compression == io::Compression::zstd) {
-    throw io::Error(io::ErrorKind::usage, "--compression=zstd: an image of --image-format=docker cannot have zstd layers");
+    usage_error("--compression=zstd: an image of --image-format=docker cannot have zstd layers");
   }
   if (request.push && request.destinations.empty()) {
-    throw io::Error(io::ErrorKind::usage, "no --destination: name where to push the image, or use --no-push");
+    usage_error("no --destination: name where to push the image, or use --no-push");
   }
 }
 
 // Only a build in place leaves files in "/".
 void require_in_place(engine::BuildRequest& request) {
   if (request.sandbox.value_or(engine::SandboxKind::in_place) != engine::SandboxKind::in_place) {
-    throw io::Error(io::ErrorKind::usage, "--materialize leaves the image's files in '/', which --sandbox=userns never touches");
+    usage_error("--materialize leaves the image's files in '/', which --sandbox=userns never touches");
   }
   if (request.cleanup || request.preserve_context || !request.more_targets.empty()) {
-    throw io::Error(io::ErrorKind::usage,
-                    "--materialize leaves the image's files in '/': not with --cleanup, --preserve-context or a second --target");
+    usage_error("--materialize leaves the image's files in '/': not with --cleanup, --preserve-context or a second --target");
   }
   request.sandbox = engine::SandboxKind::in_place;
 }
@@ -171,14 +169,14 @@ void resolve_cache(ExecutorCommand& command, const ParsedFlags& flags) {
   cache.run_layers = flags.boolean("cache-run-layers");
   cache.write = !flags.boolean("no-push-cache");
   if (cache.enabled && cache.repository.empty() && request.destinations.empty()) {
-    throw io::Error(io::ErrorKind::usage, "--cache: without a --destination to keep the cache beside it needs --cache-repo");
+    usage_error("--cache: without a --destination to keep the cache beside it needs --cache-repo");
   }
   command.explain = flags.text("explain-cache");
   if (!command.explain.empty()) {
     if (command.explain != "text" && command.explain != "json") {
-      throw io::Error(io::ErrorKind::usage, fmt::format("--explain-cache={}: it is text or json", command.explain));
+      usage_error(fmt::format("--explain-cache={}: it is text or json", command.explain));
     }
-    if (!cache.enabled) throw io::Error(io::ErrorKind::usage, "--explain-cache tells of --cache, which is not given");
+    if (!cache.enabled) usage_error("--explain-cache tells of --cache, which is not given");
     cache.explain = true;
     cache.write = request.push = false;
   }
@@ -209,8 +207,7 @@ ExecutorCommand parse_executor(const std::vector<std::string>& arguments) {
   }
   if (!command.text.empty()) return command;
   if (!flags.arguments.empty()) {
-    throw io::Error(io::ErrorKind::usage,
-                    fmt::format("unexpected argument '{}': the executor takes flags only", flags.arguments.front()));
+    usage_error(fmt::format("unexpected argument '{}': the executor takes flags only", flags.arguments.front()));
   }
   command.log = log_settings(flags);
   command.warnings = flags.warnings;

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "io/base/error.hpp"
 #include "tools/command/kiln.hpp"
 #include "tools/command/kiln_flags.hpp"
 
@@ -51,7 +50,7 @@ int explain_main(const std::vector<std::string>& arguments) {
   engine::BuildRequest& request = command.request;
   if (const std::string place = flags.text("cache-repo"); !place.empty()) request.cache.repository = place;
   if (request.cache.repository.empty() && request.destinations.empty()) {
-    throw io::Error(io::ErrorKind::usage, "kiln cache explain wants to know where the cache is: --cache-repo, --cache-from or -t");
+    usage_error("kiln cache explain wants to know where the cache is: --cache-repo, --cache-from or -t");
   }
   request.cache.enabled = request.cache.read = request.cache.explain = true;
   request.cache.write = request.push = false;

@@ -13,8 +13,6 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include "io/base/error.hpp"
-
 namespace kiln::tools {
 
 namespace {
@@ -83,8 +81,7 @@ spdlog::level::level_enum level_of(const std::string& name) {
       {"fatal", spdlog::level::critical}, {"panic", spdlog::level::critical}};
   const auto found = levels.find(name);
   if (found == levels.end()) {
-    throw io::Error(io::ErrorKind::usage,
-                    fmt::format("--verbosity={}: it is trace, debug, info, warn, error, fatal or panic", name));
+    usage_error(fmt::format("--verbosity={}: it is trace, debug, info, warn, error, fatal or panic", name));
   }
   return found->second;
 }
@@ -116,7 +113,7 @@ void set_up_logging(const LogSettings& settings) {
     logger = std::make_shared<spdlog::logger>("kiln", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     logger->set_formatter(std::make_unique<TextFormatter>(settings.timestamps));
   } else {
-    throw io::Error(io::ErrorKind::usage, fmt::format("--log-format={}: it is text, color or json", settings.format));
+    usage_error(fmt::format("--log-format={}: it is text, color or json", settings.format));
   }
   logger->set_level(level_of(settings.level));
   spdlog::set_default_logger(std::move(logger));

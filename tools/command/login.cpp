@@ -51,7 +51,7 @@ Json read_config(const std::string& path) {
     if (config.is_object()) return config;
   } catch (const Json::exception&) {  // told below
   }
-  throw io::Error(io::ErrorKind::usage, fmt::format("{} is not a JSON object", path));
+  usage_error(fmt::format("{} is not a JSON object", path));
 }
 
 // Whole or not at all, for the owner only.
@@ -104,13 +104,12 @@ int login_main(const std::vector<std::string>& arguments) {
     fmt::print("Keeps a login in config.json.\n\nUsage: executor login [flags] REGISTRY\n\nFlags:\n{}", flag_help(login_flags));
     return 0;
   }
-  if (flags.arguments.size() != 1) throw io::Error(io::ErrorKind::usage, "executor login wants one REGISTRY");
+  if (flags.arguments.size() != 1) usage_error("executor login wants one REGISTRY");
   std::string registry = flags.arguments.front();
   if (registry == "docker.io" || registry == "index.docker.io") registry = "https://index.docker.io/v1/";
   const std::string user = flags.text("username");
   const std::string password = password_of(flags);
-  if (user.empty() || password.empty())
-    throw io::Error(io::ErrorKind::usage, "executor login wants --username and --password or --password-stdin");
+  if (user.empty() || password.empty()) usage_error("executor login wants --username and --password or --password-stdin");
   const std::filesystem::path directory = config_directory();
   const std::string path = directory / "config.json";
   Json config = read_config(path);

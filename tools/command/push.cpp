@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "io/base/error.hpp"
 #include "tools/command/executor_flags.hpp"
 #include "tools/command/logging.hpp"
 #include "tools/command/run_build.hpp"
@@ -40,10 +39,10 @@ int push_main(const std::vector<std::string>& arguments) {
         flag_help(table));
     return 0;
   }
-  if (flags.arguments.size() != 1) throw io::Error(io::ErrorKind::usage, "executor push wants one PATH: an archive or a layout");
+  if (flags.arguments.size() != 1) usage_error("executor push wants one PATH: an archive or a layout");
   engine::BuildRequest request;
   resolve_destinations(request, flags);
-  if (request.destinations.empty()) throw io::Error(io::ErrorKind::usage, "no --destination: name where to push the image");
+  if (request.destinations.empty()) usage_error("no --destination: name where to push the image");
   resolve_digest_files(request, flags);
   resolve_registries(request.registries, flags);
   request.work_directory = absolute_path(flags.text("work-dir"));

@@ -27,7 +27,7 @@ Value choose(const std::string& flag, const std::string& text, const std::vector
     if (text == name) return value;
     names += (names.empty() ? "" : ", ") + name;
   }
-  throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: it is one of {}", flag, text, names));
+  usage_error(fmt::format("{}={}: it is one of {}", flag, text, names));
 }
 
 // A registry's host, and what may follow it, as a flag has it. Kaniko wants it without a scheme and takes "http:" for the host
@@ -36,12 +36,12 @@ std::string take_host(engine::RegistrySettings& registries, const std::string& f
   const auto end = text.find("://");
   const std::string scheme = end == std::string::npos ? "" : text.substr(0, end);
   if (!scheme.empty() && scheme != "http" && scheme != "https") {
-    throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: a registry is written HOST[:PORT], without a scheme", flag, text));
+    usage_error(fmt::format("{}={}: a registry is written HOST[:PORT], without a scheme", flag, text));
   }
   std::string host = end == std::string::npos ? text : text.substr(end + 3);
   while (host.ends_with('/')) host.pop_back();
   if (host.empty() || host.front() == '/') {
-    throw io::Error(io::ErrorKind::usage, fmt::format("{}={}: a host is missing", flag, text));
+    usage_error(fmt::format("{}={}: a host is missing", flag, text));
   }
   if (scheme == "http") registries.insecure.insert(host.substr(0, host.find('/')));
   return host;
@@ -52,7 +52,7 @@ void add_client_certificate(engine::RegistrySettings& registries, const std::str
   const auto [host, files] = parse_pair("--registry-client-cert", text);
   const auto comma = files.find(',');
   if (comma == std::string::npos) {
-    throw io::Error(io::ErrorKind::usage, fmt::format("--registry-client-cert={}: it is written host=/cert.pem,/key.pem", text));
+    usage_error(fmt::format("--registry-client-cert={}: it is written host=/cert.pem,/key.pem", text));
   }
   registries.client_certificates[take_host(registries, "--registry-client-cert", host)] = {files.substr(0, comma),
                                                                                            files.substr(comma + 1)};
@@ -86,8 +86,7 @@ io::CompressionSettings parse_compression(const std::string& name, int level) {
   settings.level = level;
   const bool zstd = settings.compression == io::Compression::zstd;
   if (level > (zstd ? 22 : 9)) {
-    throw io::Error(io::ErrorKind::usage,
-                    fmt::format("--compression-level={}: {}", level, zstd ? "zstd has 1 to 22" : "gzip has 1 to 9"));
+    usage_error(fmt::format("--compression-level={}: {}", level, zstd ? "zstd has 1 to 22" : "gzip has 1 to 9"));
   }
   return settings;
 }
@@ -202,7 +201,7 @@ void resolve_digest_files(engine::BuildRequest& request, const ParsedFlags& flag
 void add_build_arg(engine::BuildRequest& request, const std::string& text) {
   const auto equals = text.find('=');
   const std::string name = text.substr(0, equals);
-  if (name.empty()) throw io::Error(io::ErrorKind::usage, fmt::format("--build-arg={}: it is NAME=value or NAME", text));
+  if (name.empty()) usage_error(fmt::format("--build-arg={}: it is NAME=value or NAME", text));
   request.build_args[name] = equals != std::string::npos ? text.substr(equals + 1) : variable(name.c_str());
 }
 
@@ -221,7 +220,7 @@ void add_named_context(engine::BuildRequest& request, const std::string& text) {
     }
     value = fs::absolute(value).lexically_normal();
     if (!fs::is_directory(value)) {
-      throw io::Error(io::ErrorKind::usage, fmt::format("--build-context {}: '{}' is no directory", name, value));
+      usage_error(fmt::format("--build-context {}: '{}' is no directory", name, value));
     }
   }
   request.named_contexts.insert_or_assign(std::move(name), std::move(value));
@@ -239,8 +238,8 @@ std::string find_dockerfile(const std::string& path, const std::string& context)
   if (fs::exists(path, ignored)) return fs::absolute(path);
   const std::string below = context + "/" + path;
   if (!context.empty() && fs::exists(below, ignored)) return fs::absolute(below);
-  throw io::Error(io::ErrorKind::usage, fmt::format("Dockerfile '{}' is neither in {} nor in the context {}", path,
-                                                    fs::current_path(ignored).string(), context.empty() ? "(none)" : context));
+  usage_error(fmt::format("Dockerfile '{}' is neither in {} nor in the context {}", path, fs::current_path(ignored).string(),
+                          context.empty() ? "(none)" : context));
 }
 
 std::vector<std::string> own_environment() {

@@ -73,7 +73,7 @@ void resolve_request(WarmerCommand& command, const ParsedFlags& flags) {
   request.limit = parse_size("--cache-limit", flags.text("cache-limit"));
   resolve_pulls(request.registries, flags);
   if (request.images.empty() && command.dockerfile.empty()) {
-    throw io::Error(io::ErrorKind::usage, "the warmer wants at least one --image, or a --dockerfile");
+    usage_error("the warmer wants at least one --image, or a --dockerfile");
   }
 }
 
@@ -150,8 +150,7 @@ WarmerCommand parse_warmer(const std::vector<std::string>& arguments) {
   if (flags.help) command.text = help_text();
   if (!command.text.empty()) return command;
   if (!flags.arguments.empty()) {
-    throw io::Error(io::ErrorKind::usage,
-                    fmt::format("unexpected argument '{}': the warmer takes flags only", flags.arguments.front()));
+    usage_error(fmt::format("unexpected argument '{}': the warmer takes flags only", flags.arguments.front()));
   }
   command.log = log_settings(flags);
   command.warnings = flags.warnings;
